@@ -1,0 +1,173 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+import logging
+from typing import Any, Iterator, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+from mmengine.logging import print_log
+
+from .pipeline_check import find_mask_loader, leaf_datasets
+
+
+def check_labels(dataset: Any,
+                 num_classes: int,
+                 ignore_index: int = 255,
+                 max_images: Optional[int] = None) -> np.ndarray:
+    """Check every label before training and count the pixels per class.
+
+    A label outside the classes otherwise ends in a device-side assertion that
+    names no file. Masks are read by the dataset's own ``LoadAnnotations``, so
+    ``label_map``, ``reduce_zero_label`` and ``imdecode_backend`` count.
+
+    Args:
+        dataset: A labelled mmseg dataset or a wrapper of such datasets.
+        num_classes (int): Number of classes the model predicts.
+        ignore_index (int): Label without class. Defaults to 255.
+        max_images (int, optional): Look at the first so many masks only.
+            Defaults to None, all masks.
+
+    Returns:
+        np.ndarray: Labelled pixels per class, shape (num_classes, ), int64.
+
+    Raises:
+        ValueError: If the pipeline loads no masks, a mask cannot be read or is
+            not a single channel, or holds a value that is neither in
+            [0, num_classes) nor ``ignore_index``.
+    """
+    histogram = np.zeros(num_classes, dtype=np.int64)
+    for path, mask in _masks(dataset, max_images):
+        values, counts = np.unique(mask, return_counts=True)
+        labelled = values != ignore_index
+        inside = (values >= 0) & (values < num_classes)
+        wrong = values[labelled & ~inside].tolist()
+        if wrong:
+            raise ValueError(
+                f'The mask {path} holds the values {_shorten(wrong)}, but '
+                f'labels must lie in [0, {num_classes - 1}] (num_classes='
+                f'{num_classes}) or equal ignore_index={ignore_index}. '
+                f'{_cure(wrong, num_classes, ignore_index)}')
+        keep = labelled & inside
+        histogram[values[keep]] += counts[keep]
+    return histogram
+
+
+def check_class_count(dataset_metainfo: Mapping[str, Any],
+                      num_classes: int) -> None:
+    """Compare the dataset's classes with the model's.
+
+    Args:
+        dataset_metainfo (Mapping): The dataset's ``metainfo``.
+        num_classes (int): Number of classes the model predicts.
+
+    Raises:
+        ValueError: If ``classes`` is missing or of another length.
+    """
+    classes = dataset_metainfo.get('classes')
+    if classes is None:
+        raise ValueError(
+            'The dataset\'s `metainfo.classes` is not set, while '
+            f'`model.decode_head.num_classes` is {num_classes}. Set '
+            '`metainfo=dict(classes=(...))` of the dataset to the class '
+            'names.')
+    if len(classes) != num_classes:
+        raise ValueError(
+            f'`model.decode_head.num_classes` is {num_classes}, but the '
+            f'dataset\'s `metainfo.classes` names {len(classes)} classes: '
+            f'{_shorten(classes)}. Set `num_classes={len(classes)}` in every '
+            'head of the model, or correct `metainfo.classes`.')
+
+
+def log_class_histogram(histogram: np.ndarray,
+                        classes: Optional[Sequence[str]] = None) -> None:
+    """Log the share of each class and warn of classes without a pixel.
+
+    Args:
+        histogram (np.ndarray): Labelled pixels per class, from
+            :func:`check_labels`.
+        classes (Sequence[str], optional): Class names. Defaults to None, the
+            class numbers.
+    """
+    histogram = np.asarray(histogram)
+    names = [str(name) for name in classes or range(len(histogram))]
+    if len(names) != len(histogram):
+        raise ValueError(f'`histogram` has {len(histogram)} classes but '
+                         f'`classes` names {len(names)}: {_shorten(names)}. '
+                         'Pass the names of the same dataset.')
+    width = max(map(len, ['class', *names]))
+    total = max(int(histogram.sum()), 1)
+    rows = [f'{"class":<{width}}  {"pixels":>12}  {"share":>7}']
+    rows += [
+        f'{name:<{width}}  {count:>12}  {count / total:>7.2%}'
+        for name, count in zip(names, histogram.tolist())
+    ]
+    print_log(
+        'Labelled pixels per class:\n' + '\n'.join(rows), logger='current')
+    absent = [name for name, count in zip(names, histogram) if count == 0]
+    if absent:
+        hint = ''
+        if len(absent) == len(names) - 1 and histogram[0] > 0:
+            hint = (' Everything is of the first class: if the masks are '
+                    '0/255, rewrite 255 as 1, since 255 is ignored.')
+        print_log(
+            f'No labelled pixel of: {", ".join(absent)}. The model cannot '
+            f'learn these classes; label an image that shows them.{hint}',
+            logger='current',
+            level=logging.WARNING)
+
+
+def _masks(dataset: Any,
+           max_images: Optional[int]) -> Iterator[Tuple[str, np.ndarray]]:
+    seen = 0
+    for leaf in leaf_datasets(dataset):
+        loader = find_mask_loader(leaf)
+        if loader is None:
+            raise ValueError(
+                f'The pipeline of the labelled {type(leaf).__name__} '
+                '(`train_dataloader.dataset.labeled.pipeline`) loads no '
+                "masks. Add dict(type='LoadAnnotations') after "
+                "dict(type='LoadImageFromFile').")
+        for index in range(len(leaf)):
+            if max_images is not None and seen >= max_images:
+                return
+            seen += 1
+            yield _load_mask(loader, leaf.get_data_info(index))
+
+
+def _load_mask(loader: Any, info: dict) -> Tuple[str, np.ndarray]:
+    path = info.get('seg_map_path')
+    if path is None:
+        raise ValueError(
+            f'The labelled image {info.get("img_path")} has no mask. Add a '
+            "mask column to the list or set `data_prefix['seg_map_path']`.")
+    try:
+        mask = np.asarray(loader(info)['gt_seg_map'])
+    except Exception as error:
+        raise ValueError(
+            f'The mask {path} cannot be read by {type(loader).__name__} '
+            f'({type(error).__name__}: {error}). Replace the file or set '
+            '`imdecode_backend` of that transform.') from error
+    if mask.ndim != 2:
+        raise ValueError(
+            f'The mask {path} has shape {mask.shape}, but a mask holds one '
+            'class number per pixel, shape (height, width). Convert colours '
+            'to class numbers and save a single-channel PNG.')
+    return path, mask
+
+
+def _cure(wrong: Sequence[int], num_classes: int, ignore_index: int) -> str:
+    if wrong == [255]:
+        return ('If 255 marks pixels without class, set `ignore_index=255`; '
+                'if the masks are 0/255, rewrite 255 as 1.')
+    if wrong == [num_classes]:
+        return ('If labels start at 1 and 0 means no class, set '
+                '`reduce_zero_label=True` of the dataset; otherwise '
+                '`num_classes` is too small.')
+    return ('Set `num_classes` to the number of classes, rewrite the masks '
+            '(JPEG and 0/255 masks hold no class numbers), set '
+            '`reduce_zero_label=True` if labels start at 1, or set '
+            f'`ignore_index` (now {ignore_index}) to the label without '
+            'class.')
+
+
+def _shorten(values: Sequence[Any]) -> str:
+    shown = ', '.join(map(str, values[:10]))
+    return f'{shown}, ...' if len(values) > 10 else shown

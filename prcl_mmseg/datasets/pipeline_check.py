@@ -1,0 +1,86 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from typing import Any, Iterator, List, Optional
+
+from mmcv.transforms import LoadAnnotations
+from mmseg.datasets.transforms import (LoadBiomedicalAnnotation,
+                                       LoadBiomedicalData, RandomCrop)
+
+
+def leaf_datasets(dataset: Any) -> List[Any]:
+    """The datasets that hold the data infos, found through any wrappers.
+
+    Args:
+        dataset: A dataset, or a wrapper of datasets such as
+            ``ConcatDataset``, ``RepeatDataset`` or ``MultiImageMixDataset``.
+
+    Returns:
+        list: The innermost datasets, in order.
+    """
+    parts = _parts(dataset)
+    if not parts:
+        return [dataset]
+    return [leaf for part in parts for leaf in leaf_datasets(part)]
+
+
+def find_mask_loader(dataset: Any) -> Optional[Any]:
+    """Find the transform that loads masks.
+
+    Args:
+        dataset: A dataset or a wrapper of datasets.
+
+    Returns:
+        The first transform of the pipelines, wrapped transforms included,
+        that reads ``seg_map_path``; None if there is none.
+    """
+    return next(filter(_loads_masks, _transforms_of(dataset)), None)
+
+
+def check_unlabeled_pipeline(dataset: Any) -> None:
+    """Refuse a pipeline that needs masks for unlabelled images.
+
+    Args:
+        dataset: The unlabelled dataset or a wrapper of datasets.
+
+    Raises:
+        ValueError: If a transform loads masks, or crops by their content.
+    """
+    for transform in _transforms_of(dataset):
+        if _loads_masks(transform):
+            raise ValueError(
+                '`train_dataloader.dataset.unlabeled.pipeline` contains '
+                f'{type(transform).__name__}, but unlabelled images have no '
+                'masks. Remove it from that pipeline.')
+        if isinstance(transform, RandomCrop) and transform.cat_max_ratio < 1:
+            raise ValueError(
+                '`train_dataloader.dataset.unlabeled.pipeline` contains '
+                f'RandomCrop with cat_max_ratio={transform.cat_max_ratio}, '
+                'which needs masks that unlabelled images do not have. Remove '
+                '`cat_max_ratio` from that pipeline.')
+
+
+def _loads_masks(transform: Any) -> bool:
+    if isinstance(transform, LoadBiomedicalData):
+        return transform.with_seg
+    return isinstance(transform, (LoadAnnotations, LoadBiomedicalAnnotation))
+
+
+def _transforms_of(dataset: Any) -> Iterator[Any]:
+    yield from _flatten(getattr(dataset, 'pipeline', ()))
+    for part in _parts(dataset):
+        yield from _transforms_of(part)
+
+
+def _parts(dataset: Any) -> List[Any]:
+    if hasattr(dataset, 'datasets'):
+        return list(dataset.datasets)
+    return [dataset.dataset] if hasattr(dataset, 'dataset') else []
+
+
+def _flatten(node: Any) -> Iterator[Any]:
+    if isinstance(node, (list, tuple)):
+        for child in node:
+            yield from _flatten(child)
+        return
+    yield node
+    for name in ('transforms', 'subroutines'):
+        yield from _flatten(getattr(node, name, ()))

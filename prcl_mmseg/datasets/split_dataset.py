@@ -1,0 +1,187 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+import os.path as osp
+from typing import List, Optional, Tuple
+
+import numpy as np
+from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS
+
+from .pipeline_check import find_mask_loader
+from .split_list import SplitEntry, read_split
+
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+
+
+@DATASETS.register_module()
+class SplitSegDataset(BaseSegDataset):
+    """A segmentation dataset whose ``ann_file`` is a split list.
+
+    All list formats of :func:`read_split` work. Paths in the list are relative
+    to ``data_root`` (failing that, to ``data_prefix`` or absolute). A bare id
+    becomes ``data_prefix['img_path']/{id}{img_suffix}``. The mask of an entry
+    without mask column is ``data_prefix['seg_map_path']/{name}{seg_map_suffix}``,
+    where ``name`` is the image's path below ``data_prefix['img_path']``
+    without suffix; if ``data_prefix`` has no ``seg_map_path``, such an entry
+    has no mask. Without ``ann_file`` the folders of ``data_prefix`` are
+    scanned as in :class:`BaseSegDataset`.
+
+    Files on the local disk are looked for at construction, so that a wrong
+    path shows at once rather than in the middle of an epoch.
+
+    Args:
+        ann_file (str): The split list, relative to ``data_root``. Defaults to
+            '', which scans the folders.
+        **kwargs: The other arguments of :class:`BaseSegDataset`. ``metainfo``
+            gives ``classes`` and ``palette``.
+
+    Raises:
+        FileNotFoundError: If the list or folder, or any image or mask does
+            not exist.
+        ValueError: If the list cannot be read, or if the pipeline loads
+            masks of entries that have none.
+
+    Example:
+        >>> SplitSegDataset(
+        ...     data_root='data/VOC2012',
+        ...     ann_file='splits/1_16/labeled.txt',
+        ...     metainfo=dict(classes=('background', 'cat')),
+        ...     pipeline=[dict(type='LoadImageFromFile'),
+        ...               dict(type='LoadAnnotations'),
+        ...               dict(type='PackSegInputs')])
+    """  # noqa: E501
+
+    def load_data_list(self) -> List[dict]:
+        """Read the split list, or scan the folders when there is none.
+
+        Returns:
+            list[dict]: Data infos with ``img_path``, ``seg_map_path`` (where
+            there is a mask), ``label_map``, ``reduce_zero_label`` and
+            ``seg_fields``.
+        """
+        if self.ann_file:
+            entries = read_split(self.ann_file, self.backend_args)
+            data_list = [self._data_info(entry) for entry in entries]
+        else:
+            self._check_folder()
+            data_list = super().load_data_list()
+        self._check_files(data_list)
+        self._check_masks_given(data_list)
+        return data_list
+
+    def _data_info(self, entry: SplitEntry) -> dict:
+        img_path = self._image_path(entry.image)
+        info = dict(
+            img_path=img_path,
+            label_map=self.label_map,
+            reduce_zero_label=self.reduce_zero_label,
+            seg_fields=[])
+        mask = self._mask_path(entry, img_path)
+        if mask is not None:
+            info['seg_map_path'] = mask
+        return info
+
+    def _image_path(self, image: str) -> str:
+        prefix = self.data_prefix.get('img_path') or ''
+        if self._is_file_name(image):
+            return self._locate(image, prefix)
+        return osp.join(prefix, image + self.img_suffix)
+
+    def _mask_path(self, entry: SplitEntry, img_path: str) -> Optional[str]:
+        prefix = self.data_prefix.get('seg_map_path')
+        if entry.mask is not None:
+            return self._locate(entry.mask, prefix or '')
+        if prefix is None:
+            return None
+        if self._is_file_name(entry.image):
+            name = self._strip_suffix(self._below_img_prefix(img_path))
+        else:
+            name = entry.image
+        return osp.join(prefix, name + self.seg_map_suffix)
+
+    def _is_file_name(self, image: str) -> bool:
+        suffixes = IMAGE_SUFFIXES
+        if self.img_suffix:
+            suffixes += (self.img_suffix.lower(), )
+        return image.lower().endswith(suffixes)
+
+    def _strip_suffix(self, path: str) -> str:
+        if self.img_suffix and path.endswith(self.img_suffix):
+            return path[:-len(self.img_suffix)]
+        return osp.splitext(path)[0]
+
+    def _below_img_prefix(self, img_path: str) -> str:
+        for folder in (self.data_prefix.get('img_path'), self.data_root):
+            start = osp.join(folder or '', '')
+            if img_path.startswith(start):
+                return img_path[len(start):]
+        return img_path.lstrip('/')
+
+    def _locate(self, path: str, prefix: str) -> str:
+        """The place of a listed path, below ``data_root`` unless the file is
+        found only below ``prefix`` or at the root of the file system."""
+        candidates = [
+            osp.join(root or '', path)
+            for root in (self.data_root, prefix, osp.sep)
+        ]
+        if self._is_local:
+            for candidate in candidates:
+                if osp.isfile(candidate):
+                    return candidate
+        return candidates[0]
+
+    @property
+    def _is_local(self) -> bool:
+        return (self.backend_args is None
+                and '://' not in (self.data_root or '') + self.ann_file)
+
+    @property
+    def _source(self) -> str:
+        return self.ann_file or f'The folder {self.data_prefix["img_path"]!r}'
+
+    def _check_folder(self) -> None:
+        folder = self.data_prefix.get('img_path') or ''
+        if self._is_local and not osp.isdir(folder):
+            raise FileNotFoundError(
+                f'{type(self).__name__}: the image folder {folder!r} does not '
+                f'exist. Set `data_root` (now {self.data_root!r}) and '
+                "`data_prefix['img_path']` to a folder of images, or "
+                '`ann_file` to a list of images.')
+
+    def _check_files(self, data_list: List[dict]) -> None:
+        if not self._is_local:
+            return
+        counts, missing = [], []
+        for key, name in (('img_path', 'images'), ('seg_map_path', 'masks')):
+            paths = [info[key] for info in data_list if key in info]
+            absent = [path for path in paths if not osp.isfile(path)]
+            if absent:
+                counts.append(f'{len(absent)} of {len(paths)} {name}')
+            missing.extend(absent)
+        if missing:
+            more = ', ...' if len(missing) > 5 else ''
+            raise FileNotFoundError(
+                f'{self._source}: {" and ".join(counts)} do not exist: '
+                f'{", ".join(missing[:5])}{more}. Listed paths are relative '
+                f'to `data_root` (now {self.data_root!r}); bare ids and '
+                'masks without a column of their own are found through '
+                f'`data_prefix` (now {self.data_prefix}), `img_suffix` '
+                f'{self.img_suffix!r} and `seg_map_suffix` '
+                f'{self.seg_map_suffix!r}. Correct these or the list; images '
+                'without masks belong in an `UnlabeledDataset`.')
+
+    def _check_masks_given(self, data_list: List[dict]) -> None:
+        bare = [d['img_path'] for d in data_list if 'seg_map_path' not in d]
+        loader = find_mask_loader(self)
+        if bare and loader is not None:
+            raise ValueError(
+                f'{self._source}: {len(bare)} of {len(data_list)} entries '
+                f'have no mask, {bare[0]} for one, but the pipeline has '
+                f'{type(loader).__name__}. Add a mask column to the list or '
+                "set `data_prefix['seg_map_path']` (now "
+                f'{self.data_prefix.get("seg_map_path")!r}).')
+
+    def _serialize_data(self) -> Tuple[np.ndarray, np.ndarray]:
+        # MMEngine cannot concatenate zero buffers.
+        if not self.data_list:
+            return np.empty(0, np.uint8), np.empty(0, np.int64)
+        return super()._serialize_data()

@@ -1,0 +1,123 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+import os
+import os.path as osp
+from typing import Dict, List, Optional
+
+from mmengine import fileio
+from mmseg.registry import DATASETS
+
+from .pipeline_check import check_unlabeled_pipeline
+from .split_dataset import IMAGE_SUFFIXES, SplitSegDataset
+from .split_list import read_split
+
+
+@DATASETS.register_module()
+class UnlabeledDataset(SplitSegDataset):
+    """Images without masks, from a list or from a bare folder.
+
+    No mask is ever looked for: the data infos have no ``seg_map_path``, a mask
+    column in the list is ignored, and a pipeline that needs masks is refused.
+    ``metainfo`` needs no classes. A list or a folder without any image is
+    allowed and gives a dataset of length 0.
+
+    Args:
+        ann_file (str): A list in any format of :func:`read_split`, relative to
+            ``data_root``. Defaults to '', which scans the folder
+            ``data_prefix['img_path']`` below ``data_root``, subfolders
+            included.
+        img_suffix (str, optional): In a folder, take only the files that end
+            so. For a list of bare ids, the suffix of the images. Defaults to
+            None: any of ``.jpg .jpeg .png .bmp .tif .tiff .webp`` in upper or
+            lower case (for bare ids on a remote backend, ``.jpg``).
+        **kwargs: The other arguments of :class:`BaseSegDataset`; those that
+            describe masks have no effect.
+
+    Raises:
+        FileNotFoundError: If the list or folder, or a listed image does not
+            exist.
+        ValueError: If the list cannot be read or the pipeline needs masks.
+
+    Example:
+        >>> UnlabeledDataset(
+        ...     data_root='data/my_images',
+        ...     pipeline=[dict(type='LoadImageFromFile'),
+        ...               dict(type='PackSegInputs')])
+    """
+
+    def __init__(self,
+                 ann_file: str = '',
+                 img_suffix: Optional[str] = None,
+                 **kwargs) -> None:
+        super().__init__(ann_file=ann_file, img_suffix=img_suffix, **kwargs)
+        check_unlabeled_pipeline(self)
+
+    def load_data_list(self) -> List[dict]:
+        """Read the list or scan the folder.
+
+        Returns:
+            list[dict]: Data infos with ``img_path``, ``reduce_zero_label`` and
+            an empty ``seg_fields``.
+        """
+        if self.ann_file:
+            paths = self._listed_paths()
+        else:
+            self._check_folder()
+            paths = self._scanned_paths()
+        data_list = [
+            dict(
+                img_path=path,
+                reduce_zero_label=self.reduce_zero_label,
+                seg_fields=[]) for path in paths
+        ]
+        self._check_files(data_list)
+        return data_list
+
+    def _listed_paths(self) -> List[str]:
+        images = [
+            entry.image
+            for entry in read_split(self.ann_file, self.backend_args)
+        ]
+        if self.img_suffix is not None:
+            return [self._image_path(image) for image in images]
+
+        prefix = self.data_prefix.get('img_path') or ''
+        contents: Dict[str, Dict[str, str]] = {}
+        paths = []
+        for image in images:
+            if self._is_file_name(image):
+                paths.append(self._locate(image, prefix))
+            elif self._is_local:
+                folder, stem = osp.split(osp.join(prefix, image))
+                if folder not in contents:
+                    contents[folder] = _images_by_stem(folder)
+                name = contents[folder].get(stem, stem)
+                paths.append(osp.join(folder, name))
+            else:
+                paths.append(osp.join(prefix, image + IMAGE_SUFFIXES[0]))
+        return paths
+
+    def _scanned_paths(self) -> List[str]:
+        folder = self.data_prefix['img_path']
+        names = fileio.list_dir_or_file(
+            folder,
+            list_dir=False,
+            recursive=True,
+            backend_args=self.backend_args)
+        return sorted(
+            osp.join(folder, name) for name in names if self._is_wanted(name))
+
+    def _is_wanted(self, name: str) -> bool:
+        if self.img_suffix is not None:
+            return name.endswith(self.img_suffix)
+        return name.lower().endswith(IMAGE_SUFFIXES)
+
+
+def _images_by_stem(folder: str) -> Dict[str, str]:
+    """Map names without suffix to the image files of a folder."""
+    if not osp.isdir(folder):
+        return {}
+    names = sorted(os.listdir(folder), reverse=True)
+    return {
+        osp.splitext(name)[0]: name
+        for name in names if name.lower().endswith(IMAGE_SUFFIXES)
+    }

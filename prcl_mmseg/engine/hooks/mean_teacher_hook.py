@@ -1,0 +1,38 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from typing import Optional
+
+from mmengine.hooks import Hook
+from mmengine.hooks.hook import DATA_BATCH
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+
+from .unwrap import optimizer_stepped, unwrap_model
+
+
+@HOOKS.register_module()
+class MeanTeacherHook(Hook):
+    """Moves the teacher towards the student after each optimizer step.
+
+    How far is the business of the averaged model, ``model.teacher``. Under
+    gradient accumulation the teacher moves when the student has moved.
+    """
+
+    priority = 'NORMAL'
+
+    def before_train(self, runner: Runner) -> None:
+        """Raise ValueError if the model has no teacher to move."""
+        model = unwrap_model(runner.model)
+        if getattr(model, 'teacher', None) is None:
+            raise ValueError(
+                'custom_hooks holds a MeanTeacherHook, but the model '
+                f'{type(model).__name__} has no teacher; remove the hook or '
+                "set model.teacher=dict(type='EMATeacher')")
+
+    def after_train_iter(self,
+                         runner: Runner,
+                         batch_idx: int,
+                         data_batch: DATA_BATCH = None,
+                         outputs: Optional[dict] = None) -> None:
+        """Update the teacher."""
+        if optimizer_stepped(runner):
+            unwrap_model(runner.model).update_teacher()

@@ -1,0 +1,78 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from typing import Iterator
+
+from mmengine.dist import get_world_size, master_only
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmseg.datasets import BaseSegDataset
+from mmseg.registry import HOOKS
+
+from ...datasets import SemiSegDataset
+from ...datasets.label_check import (check_class_count, check_labels,
+                                     log_class_histogram)
+from .unwrap import unwrap_model
+
+
+@HOOKS.register_module()
+class PreflightHook(Hook):
+    """Looks over data and model before the first iteration.
+
+    Compares the class counts of model and data set, reads the labelled masks
+    for values that are no class (on CUDA they would end in a device-side
+    assert), prints how many pixels each class has, warns of a class without
+    any, and prints the effective batch.
+
+    Args:
+        max_images (int, optional): Read at most this many masks, evenly
+            spread. None reads all. Defaults to 2000.
+
+    Raises:
+        ValueError: Names the config key or file, the value and the cure.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self, max_images: int = 2000) -> None:
+        self.max_images = max_images
+
+    def before_train(self, runner: Runner) -> None:
+        """Run all checks."""
+        model = unwrap_model(runner.model)
+        dataset = runner.train_dataloader.dataset
+        check_class_count(dataset.metainfo, model.num_classes)
+        self._log_batch(runner, dataset)
+        self._check_masks(dataset, model)
+
+    @master_only
+    def _check_masks(self, dataset, model) -> None:
+        labeled = getattr(dataset, 'labeled', dataset)
+        histogram = 0
+        for part in _leaf_datasets(labeled):
+            histogram = histogram + check_labels(
+                part, model.num_classes, model.ignore_index, self.max_images)
+        log_class_histogram(histogram, dataset.metainfo['classes'])
+
+    @staticmethod
+    def _log_batch(runner: Runner, dataset) -> None:
+        items = runner.train_dataloader.batch_size or 1
+        items *= get_world_size() * getattr(runner.optim_wrapper,
+                                            '_accumulative_counts', 1)
+        labeled, unlabeled = 1, 0
+        if isinstance(dataset, SemiSegDataset):
+            labeled, unlabeled = dataset.samples_per_item
+            unlabeled = unlabeled if dataset.has_unlabeled else 0
+        runner.logger.info(
+            f'Effective batch: {items * labeled} labelled + '
+            f'{items * unlabeled} unlabelled images per optimizer step on '
+            f'{get_world_size()} process(es); learning rate '
+            f'{runner.optim_wrapper.get_lr()["lr"][0]:g}')
+
+
+def _leaf_datasets(dataset) -> Iterator[BaseSegDataset]:
+    """The mmseg datasets inside MMEngine's dataset wrappers."""
+    if isinstance(dataset, BaseSegDataset):
+        yield dataset
+    for part in getattr(dataset, 'datasets', []):
+        yield from _leaf_datasets(part)
+    if hasattr(dataset, 'dataset'):
+        yield from _leaf_datasets(dataset.dataset)

@@ -1,0 +1,83 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from typing import Optional
+
+from mmengine.hooks import Hook
+from mmengine.hooks.hook import DATA_BATCH
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+
+from ...models.prototype_bank import PrototypeBank
+from .unwrap import optimizer_stepped, unwrap_model
+
+
+@HOOKS.register_module()
+class PrototypeBankHook(Hook):
+    """Commits the evidence of an iteration to the prototype bank.
+
+    The evidence was summed over all processes by one all-reduce during the
+    forward pass, so every process commits the same and the banks stay equal.
+
+    Into the log go the number of classes seen, and the mean σ² of their
+    prototypes as it is and for the least certain class; every
+    ``table_interval`` iterations a table of all classes.
+
+    Args:
+        log_interval (int): Iterations between two log entries.
+            Defaults to 50.
+        table_interval (int): Iterations between two tables. 0 prints none.
+            Defaults to 5000.
+    """
+
+    priority = 'NORMAL'
+
+    def __init__(self,
+                 log_interval: int = 50,
+                 table_interval: int = 5000) -> None:
+        self.log_interval = log_interval
+        self.table_interval = table_interval
+
+    def before_train(self, runner: Runner) -> None:
+        """Raise ValueError if the model has no prototype bank."""
+        model = unwrap_model(runner.model)
+        if not hasattr(model, 'prototype_bank'):
+            raise ValueError(
+                'custom_hooks holds a PrototypeBankHook, but the model '
+                f'{type(model).__name__} has no prototype bank; remove the '
+                "hook or use model.type='PRCL'")
+
+    def after_train_iter(self,
+                         runner: Runner,
+                         batch_idx: int,
+                         data_batch: DATA_BATCH = None,
+                         outputs: Optional[dict] = None) -> None:
+        """Commit, then log."""
+        bank = unwrap_model(runner.model).prototype_bank
+        if optimizer_stepped(runner):
+            bank.commit()
+        if self.every_n_train_iters(runner, self.log_interval):
+            self._log_scalars(runner, bank)
+        if self.every_n_train_iters(runner, self.table_interval):
+            self._log_table(runner, bank)
+
+    def _log_scalars(self, runner: Runner, bank: PrototypeBank) -> None:
+        seen = bank.seen
+        if not seen.any():
+            return
+        var = bank.prototypes().var[seen].mean(dim=1)
+        for name, value in (('prototypes_seen', seen.sum()),
+                            ('prototype_variance', var.mean()),
+                            ('prototype_variance_max', var.max())):
+            runner.message_hub.update_scalar(f'train/{name}', value.item())
+
+    def _log_table(self, runner: Runner, bank: PrototypeBank) -> None:
+        classes = runner.train_dataloader.dataset.metainfo.get('classes')
+        names = classes or [str(i) for i in range(len(bank.count))]
+        rows = zip(names, bank.count.tolist(),
+                   bank.prototypes().var.mean(dim=1).tolist())
+        lines = [
+            f'  {name:<20s} {count:>12.0f} {var:>8.4f}'
+            if count else f'  {name:<20s} not seen yet'
+            for name, count, var in rows
+        ]
+        runner.logger.info('Prototypes: class, pixels remembered, mean σ²\n' +
+                           '\n'.join(lines))

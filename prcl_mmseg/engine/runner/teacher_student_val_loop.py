@@ -1,0 +1,94 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+import copy
+from typing import Dict, List, Union
+
+import torch
+from mmengine.evaluator import Evaluator
+from mmengine.runner import Runner, ValLoop, autocast
+from mmseg.registry import LOOPS
+from torch.utils.data import DataLoader
+
+from ..hooks.unwrap import unwrap_model
+
+
+@LOOPS.register_module()
+class TeacherStudentValLoop(ValLoop):
+    """Scores teacher and student in one pass over the validation data.
+
+    Metrics are named ``teacher/mIoU``, ``student/mIoU`` and so on; those of
+    whichever of the two predicts by default also under their plain names, so
+    ``save_best='mIoU'`` means what it always means.
+
+    Args:
+        runner (Runner): The runner.
+        dataloader (DataLoader | dict): The validation data.
+        evaluator (dict | list): Config of the metrics; each role gets its
+            own.
+        fp16 (bool): Validate under autocast. Defaults to False.
+    """
+
+    def __init__(self,
+                 runner: Runner,
+                 dataloader: Union[DataLoader, Dict],
+                 evaluator: Union[Dict, List],
+                 fp16: bool = False) -> None:
+        config = copy.deepcopy(evaluator)
+        super().__init__(runner, dataloader, evaluator, fp16)
+        self.model = unwrap_model(runner.model)
+        self.evaluators: Dict[str, Evaluator] = {}
+        for role in self.model.roles:
+            self.evaluators[role] = runner.build_evaluator(
+                copy.deepcopy(config))
+            self.evaluators[role].dataset_meta = self.evaluator.dataset_meta
+
+    @property
+    def default_role(self) -> str:
+        """str: Who predicts when nobody is named."""
+        role = self.model.predict_with
+        return role if role in self.evaluators else 'student'
+
+    def run(self) -> dict:
+        """Launch validation.
+
+        Returns:
+            dict: The metrics of both roles.
+        """
+        self.runner.call_hook('before_val')
+        self.runner.call_hook('before_val_epoch')
+        self.runner.model.eval()
+        for idx, data_batch in enumerate(self.dataloader):
+            self.run_iter(idx, data_batch)
+        metrics = self._evaluate()
+        self.runner.call_hook('after_val_epoch', metrics=metrics)
+        self.runner.call_hook('after_val')
+        return metrics
+
+    @torch.no_grad()
+    def run_iter(self, idx: int, data_batch: dict) -> None:
+        """Let every role predict one batch; hooks see the default role's."""
+        self.runner.call_hook(
+            'before_val_iter', batch_idx=idx, data_batch=data_batch)
+        # The default role comes last: a prediction overwrites the samples'.
+        for role in sorted(self.evaluators, key=self.default_role.__eq__):
+            with autocast(
+                    enabled=self.fp16), self.model.predicting_with(role):
+                outputs = self.runner.model.val_step(data_batch)
+            self.evaluators[role].process(
+                data_samples=outputs, data_batch=data_batch)
+        self.runner.call_hook(
+            'after_val_iter',
+            batch_idx=idx,
+            data_batch=data_batch,
+            outputs=outputs)
+
+    def _evaluate(self) -> dict:
+        metrics = {}
+        for role, evaluator in self.evaluators.items():
+            self.runner.logger.info(f'Scores of the {role}:')
+            scores = evaluator.evaluate(len(self.dataloader.dataset))
+            if role == self.default_role:
+                metrics.update(scores)
+            metrics.update(
+                {f'{role}/{name}': value
+                 for name, value in scores.items()})
+        return metrics

@@ -1,0 +1,94 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from abc import ABCMeta, abstractmethod
+from typing import Sequence, Tuple
+
+import torch
+from torch import Tensor, nn
+
+from .batch import PseudoLabeledBatch
+
+
+class BatchTransform(nn.Module, metaclass=ABCMeta):
+    """Base of the transforms of a :class:`PseudoLabeledBatch`.
+
+    A subclass implements :meth:`transform`. It runs without gradient and in
+    float32 even inside an autocast region, where half precision would shift
+    sampling positions and quantise colours. Random numbers come from the global
+    generator of the batch's device, so ``torch.manual_seed`` reproduces them.
+    """
+
+    @torch.no_grad()
+    def forward(self, batch: PseudoLabeledBatch) -> PseudoLabeledBatch:
+        """Transform a batch, which itself is left unchanged.
+
+        Args:
+            batch (PseudoLabeledBatch): N images with pseudo-labels.
+
+        Returns:
+            PseudoLabeledBatch: The transformed batch, of the same shapes and
+            dtypes.
+        """
+        image, confidence = batch.image, batch.confidence
+        with torch.autocast(image.device.type, enabled=False):
+            output = self.transform(
+                batch.replace(
+                    image=image.float(), confidence=confidence.float()))
+        return output.replace(
+            image=output.image.to(image.dtype),
+            confidence=output.confidence.to(confidence.dtype))
+
+    @abstractmethod
+    def transform(self, batch: PseudoLabeledBatch) -> PseudoLabeledBatch:
+        """Transform a batch whose image and confidence are float32."""
+
+
+def choose_images(batch: PseudoLabeledBatch, prob: float) -> Tensor:
+    """Choose each image of a batch with probability ``prob``.
+
+    Returns:
+        Tensor: (N,) bool.
+    """
+    image = batch.image
+    return torch.rand(image.size(0), device=image.device) < prob
+
+
+def draw_uniform(batch: PseudoLabeledBatch, low: float, high: float) -> Tensor:
+    """Draw one number per image from the uniform distribution.
+
+    Returns:
+        Tensor: (N,) float32 in [``low``, ``high``].
+    """
+    image = batch.image
+    unit = torch.rand(image.size(0), device=image.device)
+    return low + (high - low) * unit
+
+
+def check_prob(owner: nn.Module, prob: float) -> float:
+    """Return ``prob`` if it is a probability.
+
+    Raises:
+        ValueError: If it is not in [0, 1].
+    """
+    if not 0 <= prob <= 1:
+        raise ValueError(
+            f'{type(owner).__name__}: prob must be in [0, 1], but got {prob}')
+    return prob
+
+
+def check_range(owner: nn.Module,
+                name: str,
+                value: Sequence[float],
+                low: float,
+                high: float = float('inf')) -> Tuple[float, float]:
+    """Return ``value`` as a tuple if it is an interval within bounds.
+
+    Raises:
+        ValueError: If it is not a pair (min, max) with
+            ``low <= min <= max <= high``.
+    """
+    if not isinstance(value, Sequence) or len(
+            value) != 2 or not low <= value[0] <= value[1] <= high:
+        raise ValueError(
+            f'{type(owner).__name__}: {name} must be a pair (min, max) with '
+            f'{low} <= min <= max <= {high}, but got {value}')
+    return tuple(value)

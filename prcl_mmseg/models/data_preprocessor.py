@@ -1,0 +1,101 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from typing import Iterator, Union
+
+import torch
+from mmengine.model import BaseDataPreprocessor
+from mmseg.registry import MODELS
+from mmseg.utils import SampleList
+from torch import Tensor, nn
+
+
+@MODELS.register_module()
+class SemiSegDataPreprocessor(BaseDataPreprocessor):
+    """Applies a segmentor's own preprocessor to labelled and unlabelled data.
+
+    A batch of ``SemiSegDataset`` becomes ``dict(inputs=dict(labeled=...,
+    unlabeled=...), data_samples=dict(...))``. Any other batch, as in
+    validation and test, passes through the wrapped preprocessor unchanged.
+
+    Args:
+        preprocessor (dict | nn.Module): The wrapped preprocessor or its
+            config.
+    """
+
+    def __init__(self, preprocessor: Union[dict, nn.Module]) -> None:
+        super().__init__()
+        if isinstance(preprocessor, dict):
+            preprocessor = MODELS.build(preprocessor)
+        self.preprocessor = preprocessor
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Preprocess a batch.
+
+        Args:
+            data (dict): What the data loader gives.
+            training (bool): Whether it is for training.
+
+        Returns:
+            dict: 'inputs' and 'data_samples'; of a semi-supervised batch each
+            a dict with 'labeled' and, if there are any, 'unlabeled'.
+        """
+        if 'labeled' not in data:
+            return self.preprocessor(data, training)
+        parts = {
+            name: self.preprocessor(_flatten_samples(part), training)
+            for name, part in data.items()
+        }
+        return dict(
+            inputs={name: part['inputs']
+                    for name, part in parts.items()},
+            data_samples={
+                name: part['data_samples']
+                for name, part in parts.items()
+            })
+
+    @property
+    def pixel_mean(self) -> Tensor:
+        """Tensor: Mean that was subtracted from the images, (C or 1, 1, 1)."""
+        mean = getattr(self.preprocessor, 'mean', None)
+        return torch.zeros(1, 1, 1) if mean is None else mean
+
+    @property
+    def pixel_std(self) -> Tensor:
+        """Tensor: What the images were divided by, (C or 1, 1, 1)."""
+        std = getattr(self.preprocessor, 'std', None)
+        return torch.ones(1, 1, 1) if std is None else std
+
+
+def real_pixels(images: Tensor, data_samples: SampleList) -> Tensor:
+    """Which pixels of a batch are image and which were padded.
+
+    It is read off the padding that the preprocessor recorded, never from
+    annotations.
+
+    Args:
+        images (Tensor): The batch, (N, C, H, W).
+        data_samples (list[SegDataSample]): Their metainfo may tell
+            ``padding_size`` = (left, right, top, bottom).
+
+    Returns:
+        Tensor: bool of shape (N, H, W).
+    """
+    height, width = images.shape[2:]
+    real = images.new_zeros((len(images), height, width), dtype=torch.bool)
+    for image, sample in zip(real, data_samples):
+        left, right, top, bottom = sample.metainfo.get('padding_size',
+                                                       (0, 0, 0, 0))
+        image[top:height - bottom, left:width - right] = True
+    return real
+
+
+def _flatten_samples(part: dict) -> dict:
+    """Undo the nesting that several samples per item leave."""
+    return {name: list(_leaves(values)) for name, values in part.items()}
+
+
+def _leaves(values) -> Iterator:
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            yield from _leaves(value)
+        else:
+            yield value

@@ -1,0 +1,71 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""The two branches that turn a decoder feature into a Gaussian per pixel."""
+import math
+
+import torch
+import torch.nn.functional as F
+from mmcv.cnn import ConvModule, build_norm_layer
+from torch import Tensor, nn
+
+
+class MeanBranch(nn.Sequential):
+    """Means μ: 3×3 convolution, norm, ReLU, 1×1 convolution.
+
+    Args:
+        in_channels (int): Channels of the feature.
+        embed_dims (int): Embedding dimensions D.
+        norm_cfg (dict): Config of the norm layer.
+    """
+
+    def __init__(self, in_channels: int, embed_dims: int,
+                 norm_cfg: dict) -> None:
+        super().__init__(
+            ConvModule(
+                in_channels, embed_dims, 3, padding=1, norm_cfg=norm_cfg),
+            nn.Conv2d(embed_dims, embed_dims, 1))
+
+
+class RowNormalizedConv2d(nn.Conv2d):
+    """1×1 convolution without bias whose filters have unit length."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, F.normalize(self.weight, dim=1))
+
+
+class VarianceBranch(nn.Module):
+    r"""Variances σ² in (0, 1): two row-normalised layers, then a squashing.
+
+    The last norm layer has no affine part; a scalar scale γ and shift β
+    follow it, then :math:`\mathrm{sigmoid}(\log(e^x + 10^{-6}))`, which is
+    :math:`(e^x + 10^{-6}) / (1 + e^x + 10^{-6})`. It is computed in fp32 by a
+    log-add-exp, so no ``x`` overflows it.
+
+    Args:
+        in_channels (int): Channels of the feature.
+        embed_dims (int): Embedding dimensions D.
+        norm_cfg (dict): Config of the norm layer: BN or SyncBN.
+    """
+
+    LOG_EPS = math.log(1e-6)
+
+    def __init__(self, in_channels: int, embed_dims: int,
+                 norm_cfg: dict) -> None:
+        super().__init__()
+        self.conv1 = RowNormalizedConv2d(in_channels, embed_dims)
+        self.norm1 = build_norm_layer(norm_cfg, embed_dims)[1]
+        self.conv2 = RowNormalizedConv2d(embed_dims, embed_dims)
+        self.norm2 = build_norm_layer(
+            dict(norm_cfg, affine=False), embed_dims)[1]
+        self.scale = nn.Parameter(torch.ones(1))
+        self.shift = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Variances of shape (N, D, H, W), always fp32."""
+        x = F.relu(self.norm1(self.conv1(x)))
+        x = self.norm2(self.conv2(x))
+        with torch.autocast(x.device.type, enabled=False):
+            x = self.scale * x.float() + self.shift
+            return torch.logaddexp(x, x.new_tensor(self.LOG_EPS)).sigmoid()

@@ -1,0 +1,180 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from typing import Dict
+
+import torch
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from ...gaussian import DiagonalGaussian, check_reduction
+from ..prototype_bank import ClassEvidence, PrototypeBank
+from .negatives import ContrastScene
+from .pixel_groups import PixelGroups
+
+PRESETS: Dict[str, dict] = dict(
+    # Anchors meet prototypes only, all with the variance of a typical pixel,
+    # so that positive and negatives compete on equal terms.
+    default=dict(
+        anchors=dict(type='HardAnchors', num_queries=256, threshold=0.8),
+        negatives=dict(type='PrototypeNegatives'),
+        prototypes='bank',
+        prototype_variance='mean_precision',
+        reduction='sum',
+        normalize=True,
+        temperature=0.2),
+    # The arithmetic of the published code.
+    reference=dict(
+        anchors=dict(type='HardAnchors', num_queries=256, threshold=0.8),
+        negatives=dict(
+            type='PixelNegatives', num_negatives=512, shared=False),
+        prototypes='batch',
+        prototype_variance='posterior',
+        reduction='mean',
+        normalize=True,
+        temperature=100.0))
+
+
+@MODELS.register_module()
+class MLSContrastLoss(nn.Module):
+    r"""Pixel-to-prototype contrast under the mutual likelihood score.
+
+    Each anchor, a Gaussian, should score higher with the prototype of its
+    class than with its negatives (InfoNCE over MLS/τ, step 4 of the method):
+
+    .. math::
+        L = -\frac1{|P|} \sum_{c \in P} \frac1Q \sum_{a=1}^{Q}
+        \log \frac{e^{s(z_a, \rho_c)/\tau}}
+        {e^{s(z_a, \rho_c)/\tau} + \sum_k e^{s(z_a, z_k)/\tau}}
+
+    over the classes P present. A large σ² flattens all scores of an anchor,
+    so doubtful pixels pull and push less. Gradient flows through the anchors
+    only. With fewer than two classes the loss is 0, attached to the graph.
+
+    Args:
+        preset (str): Where settings that are not given come from: 'default',
+            or 'reference' for the arithmetic of the published code.
+        loss_weight (float): Weight λ_c. Defaults to 1.
+        **settings: Override single settings of the preset:
+
+            - anchors (dict): Config of the anchor sampling.
+            - negatives (dict): Config of the source of negatives; its keys
+              are merged into the preset's if the type is the same.
+            - prototypes (str): 'batch': from the batch's valid pixels of all
+              processes. 'bank': these fused with all that came before.
+            - prototype_variance (str): 'posterior' or 'mean_precision', see
+              :meth:`ClassEvidence.prototypes`.
+            - reduction (str): 'sum' or 'mean' over D, equation (6).
+            - normalize (bool): Scale means to unit length in the score.
+            - temperature (float): τ.
+
+    Raises:
+        ValueError: For an unknown preset, setting or value.
+    """
+
+    def __init__(self,
+                 preset: str = 'default',
+                 loss_weight: float = 1.0,
+                 **settings) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+        settings = _merge_preset(preset, settings)
+        self.anchors = MODELS.build(settings['anchors'])
+        self.negatives = MODELS.build(settings['negatives'])
+        self.prototypes = settings['prototypes']
+        self.prototype_variance = settings['prototype_variance']
+        self.reduction = settings['reduction']
+        self.normalize = settings['normalize']
+        self.temperature = settings['temperature']
+        check_reduction(self.reduction)
+        if self.prototypes not in ('batch', 'bank'):
+            raise ValueError(f'contrast.prototypes={self.prototypes!r} is not '
+                             "known; use 'batch' or 'bank'")
+        if self.prototype_variance not in ('posterior', 'mean_precision'):
+            raise ValueError(
+                f'contrast.prototype_variance={self.prototype_variance!r} is '
+                "not known; use 'posterior' or 'mean_precision'")
+        if not self.temperature > 0:
+            raise ValueError(f'contrast.temperature={self.temperature} must '
+                             'be positive')
+
+    def forward(self, pixels: DiagonalGaussian, label: Tensor, valid: Tensor,
+                own_prob: Tensor, evidence: ClassEvidence,
+                bank: PrototypeBank) -> Dict[str, Tensor]:
+        """Contrast the hard pixels of a batch.
+
+        Args:
+            pixels (DiagonalGaussian): Embeddings of P pixels, (P, D).
+            label (Tensor): (Pseudo-)labels, int64 (P,), read where valid.
+            valid (Tensor): Which pixels count, bool (P,).
+            own_prob (Tensor): The student's softmax probability of each
+                pixel's label, (P,).
+            evidence (ClassEvidence): Of the valid pixels of all processes.
+            bank (PrototypeBank): The evidence of earlier steps.
+
+        Returns:
+            dict[str, Tensor]: 'loss_contrast', and the monitors
+            'positive_score' and 'negative_score' (mean MLS of the anchors
+            with their prototype and with their negatives) and
+            'anchor_classes'.
+        """
+        num_classes = len(evidence.count)
+        scene = self._scene(pixels, label, valid, evidence, bank)
+        hard = self.anchors.candidates(label, valid, own_prob, num_classes)
+        usable = scene.available & (hard.count > 0)
+        # One class alone has nothing to be contrasted with.
+        usable &= self.negatives.candidates(scene).sum() > 1
+        classes = usable.nonzero().flatten()
+        if len(classes) == 0:
+            zero = 0 * (pixels.mean.sum() + pixels.var.sum())
+            return dict(
+                loss_contrast=zero,
+                positive_score=zero.detach(),
+                negative_score=zero.detach(),
+                anchor_classes=zero.detach())
+
+        anchors = pixels[self.anchors.draw(hard, classes)]
+        positive = scene.score(anchors, scene.prototypes, classes[:, None])
+        negative = self.negatives.score(anchors, classes, scene)
+        logits = torch.cat([positive, negative], dim=2) / self.temperature
+        info_nce = logits.logsumexp(dim=2) - logits[..., 0]
+        num_present = (scene.groups.count > 0).sum()
+        loss = info_nce.mean(dim=1).sum() / num_present
+        real = negative.detach().isfinite()
+        return dict(
+            loss_contrast=self.loss_weight * loss,
+            positive_score=positive.detach().mean(),
+            negative_score=negative.detach().where(real, 0).sum() / real.sum(),
+            anchor_classes=usable.sum().float())
+
+    @torch.no_grad()
+    def _scene(self, pixels: DiagonalGaussian, label: Tensor, valid: Tensor,
+               evidence: ClassEvidence, bank: PrototypeBank) -> ContrastScene:
+        if self.prototypes == 'bank':
+            evidence = bank.preview(evidence)
+        return ContrastScene(
+            pixels=pixels.detach(),
+            groups=PixelGroups.from_labels(label, valid, len(evidence.count)),
+            prototypes=evidence.prototypes(self.prototype_variance,
+                                           bank.min_var),
+            available=evidence.present,
+            temperature=self.temperature,
+            reduction=self.reduction,
+            normalize=self.normalize)
+
+
+def _merge_preset(preset: str, settings: dict) -> dict:
+    """The preset's settings, overridden by those given."""
+    if preset not in PRESETS:
+        raise ValueError(f'contrast.preset={preset!r} is not known; use one '
+                         f'of {sorted(PRESETS)}')
+    merged = dict(PRESETS[preset])
+    unknown = sorted(set(settings) - set(merged))
+    if unknown:
+        raise ValueError(f'contrast has no setting {unknown}; its settings '
+                         f'are {sorted(merged)}')
+    for name, value in settings.items():
+        default = merged[name]
+        same_type = (
+            isinstance(value, dict)
+            and value.get('type', default['type']) == default['type'])
+        merged[name] = {**default, **value} if same_type else value
+    return merged

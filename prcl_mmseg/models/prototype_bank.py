@@ -1,0 +1,191 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from dataclasses import dataclass
+from typing import Optional
+
+import torch
+from mmengine.dist import all_reduce
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from ..gaussian import DiagonalGaussian
+
+
+@dataclass(frozen=True)
+class ClassEvidence:
+    """What the pixels of each class say, in natural parameters.
+
+    Fusing Gaussians (equations 2 to 5) is a sum of these, so evidence from
+    images, steps and processes adds up exactly, and nothing larger than
+    ``2·C·D + C`` numbers has to travel.
+
+    Args:
+        precision (Tensor): Λ = Σ 1/σ², of shape (C, D).
+        information (Tensor): η = Σ μ/σ², of shape (C, D).
+        count (Tensor): Number of pixels, of shape (C,); a float, since
+            forgetting makes it fractional.
+    """
+
+    precision: Tensor
+    information: Tensor
+    count: Tensor
+
+    @classmethod
+    def from_pixels(cls, pixels: DiagonalGaussian, label: Tensor,
+                    valid: Tensor, num_classes: int) -> 'ClassEvidence':
+        """Sum the pixels of each class in one pass.
+
+        Args:
+            pixels (DiagonalGaussian): P pixels, (P, D).
+            label (Tensor): Class of each pixel, (P,), read where valid.
+            valid (Tensor): Which pixels count, bool of shape (P,).
+            num_classes (int): Number of classes C.
+        """
+        membership = pixels.mean.new_zeros(num_classes, len(label))
+        membership.scatter_(0,
+                            label.where(valid, 0)[None],
+                            valid[None].to(membership))
+        precision = pixels.precision
+        return cls(membership @ precision,
+                   membership @ (precision * pixels.mean), membership.sum(1))
+
+    @property
+    def present(self) -> Tensor:
+        """Which classes have evidence, bool of shape (C,)."""
+        return self.count > 0
+
+    def all_reduce(self) -> 'ClassEvidence':
+        """The sum over all processes; every process must call it."""
+        packed = torch.cat(
+            [self.precision, self.information, self.count[:, None]], dim=1)
+        all_reduce(packed)
+        dims = self.precision.shape[1]
+        precision, information, count = packed.split([dims, dims, 1], dim=1)
+        return ClassEvidence(precision, information, count[:, 0])
+
+    def add(self, other: 'ClassEvidence', keep: float) -> 'ClassEvidence':
+        """Fuse with newer evidence after forgetting a part of the old.
+
+        A class that ``other`` does not show keeps all it has: being rare
+        must not mean being forgotten.
+
+        Args:
+            other (ClassEvidence): The newer evidence.
+            keep (float): Share of the old evidence that remains, in [0, 1].
+        """
+        kept = torch.where(other.present, keep, 1.0).to(self.count)
+        return ClassEvidence(kept[:, None] * self.precision + other.precision,
+                             kept[:, None] * self.information +
+                             other.information, kept * self.count + other.count)
+
+    def prototypes(self,
+                   variance: str = 'mean_precision',
+                   min_var: float = 1e-6) -> DiagonalGaussian:
+        """Class prototypes as distributions, (C, D).
+
+        Args:
+            variance (str): 'posterior' is 1/Λ, equation (3): how well the
+                mean is known. It shrinks as 1/N. 'mean_precision' is N/Λ:
+                what one typical pixel of the class has, hence comparable
+                with the pixels it is scored against.
+                Defaults to 'mean_precision'.
+            min_var (float): Floor of the variance σ². Defaults to 1e-6.
+
+        Returns:
+            DiagonalGaussian: A class without evidence gets mean 0 and
+            variance 1; mask it by :attr:`present`.
+        """
+        present = self.present[:, None]
+        precision = self.precision.where(present, 1.0)
+        var = 1 / precision
+        if variance == 'mean_precision':
+            var = var * self.count[:, None].where(present, 1.0)
+        elif variance != 'posterior':
+            raise ValueError(
+                f'prototype_variance={variance!r} is not known; use '
+                "'posterior' or 'mean_precision'")
+        return DiagonalGaussian(self.information / precision,
+                                var.clamp(min=min_var))
+
+
+@MODELS.register_module()
+class PrototypeBank(nn.Module):
+    """Global distribution prototypes: class evidence over all of training.
+
+    The bank holds the fused natural parameters of each class as buffers, so
+    they follow the model to its device, checkpoint and resume. Without
+    forgetting, the posterior variance falls towards 0 and the mean lags any
+    drift of the network; hence the forgetting factor and the floor.
+
+    Evidence goes in by two steps: :meth:`collect` during the forward pass,
+    :meth:`commit` once the optimizer has stepped (``PrototypeBankHook``).
+
+    Args:
+        num_classes (int): Number of classes C.
+        embed_dims (int): Embedding dimensions D.
+        forgetting (float): Share of the old evidence of a class that is
+            forgotten when new evidence of it is committed, in [0, 1]; 1 keeps
+            the last step only, 0 is the plain fusion of arXiv 2402.18117.
+            Defaults to 0.01.
+        min_var (float): Floor of the variance σ² of prototypes made from
+            the bank. Defaults to 1e-4.
+    """
+
+    def __init__(self,
+                 num_classes: int,
+                 embed_dims: int,
+                 forgetting: float = 0.01,
+                 min_var: float = 1e-4) -> None:
+        super().__init__()
+        if not 0 <= forgetting <= 1:
+            raise ValueError(
+                f'prototype_bank.forgetting={forgetting} must be in [0, 1]')
+        self.forgetting = forgetting
+        self.min_var = min_var
+        self.register_buffer('precision', torch.zeros(num_classes, embed_dims))
+        self.register_buffer('information',
+                             torch.zeros(num_classes, embed_dims))
+        self.register_buffer('count', torch.zeros(num_classes))
+        self._pending: Optional[ClassEvidence] = None
+
+    @property
+    def evidence(self) -> ClassEvidence:
+        """The committed evidence."""
+        return ClassEvidence(self.precision, self.information, self.count)
+
+    @property
+    def seen(self) -> Tensor:
+        """Which classes have ever been committed, bool of shape (C,)."""
+        return self.evidence.present
+
+    def collect(self, evidence: ClassEvidence) -> None:
+        """Keep the evidence of a forward pass for the next commit.
+
+        Under gradient accumulation several passes add up to the one batch
+        that they stand for.
+        """
+        if self._pending is not None:
+            evidence = self._pending.add(evidence, keep=1)
+        self._pending = evidence
+
+    def preview(self, evidence: ClassEvidence) -> ClassEvidence:
+        """The bank as it will be once ``evidence`` is committed."""
+        return self.evidence.add(evidence, keep=1 - self.forgetting)
+
+    def prototypes(self, variance: str = 'mean_precision') -> DiagonalGaussian:
+        """The committed prototypes, (C, D), to be masked by :attr:`seen`.
+
+        Args:
+            variance (str): See :meth:`ClassEvidence.prototypes`.
+        """
+        return self.evidence.prototypes(variance, self.min_var)
+
+    @torch.no_grad()
+    def commit(self) -> None:
+        """Fuse what was collected into the bank, forgetting a little."""
+        if self._pending is None:
+            return
+        after = self.preview(self._pending)
+        self._pending = None
+        self.precision.copy_(after.precision)
+        self.information.copy_(after.information)
+        self.count.copy_(after.count)

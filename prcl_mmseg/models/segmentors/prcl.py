@@ -1,0 +1,197 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from contextlib import contextmanager
+from typing import Any, Iterator, Tuple
+
+import torch
+import torch.nn.functional as F
+from mmengine.structures import PixelData
+from mmseg.models.segmentors import EncoderDecoder
+from mmseg.models.utils import resize
+from mmseg.registry import MODELS, TASK_UTILS
+from mmseg.utils import OptSampleList, SampleList
+from torch import Tensor
+
+from ...gaussian import DiagonalGaussian
+from ..augment import PseudoLabeledBatch
+from ..losses.ramps import training_progress
+from ..prototype_bank import ClassEvidence
+from .config import make_probabilistic
+from .joint_forward import (JointOutput, decode_heads, joint_forward,
+                            segmentor_losses)
+from .mean_teacher import MeanTeacher, as_multiclass, has_unlabeled
+from .restore import restore_map
+from .semi_base import SemiInputs
+
+
+@MODELS.register_module()
+class PRCL(MeanTeacher):
+    r"""Probabilistic representation contrastive learning.
+
+    A mean teacher whose student also embeds every pixel as a Gaussian, and
+    contrasts these with class prototypes that are distributions:
+    :math:`L = L_{sup} + \lambda_u L_{unsup} + \lambda_c(t) L_{contrast}`
+    (AAAI 2023, arXiv 2210.14670; prototypes over the whole training and
+    virtual negatives: arXiv 2402.18117).
+
+    The segmentor's (last) decode head is wrapped here, so its config stays
+    plain. Predictions carry the variance σ² of each pixel, averaged over the
+    embedding dimensions, as ``pred_variance``.
+
+    Args:
+        probabilistic_head (dict): Settings of ProbabilisticDecodeHead.
+        contrast (dict): Config of L_contrast.
+        contrast_ramp (dict): Config of λ_c(t) over the progress t of the
+            training. Defaults to the published ``GaussianRampDown``.
+        confidence_threshold (float): δ_w: unlabelled pixels of which the
+            teacher is less sure are not contrasted. Defaults to 0.7.
+        prototype_bank (dict): Settings of PrototypeBank.
+        **kwargs: See MeanTeacher and SemiBaseSegmentor.
+    """
+
+    def __init__(self,
+                 segmentor: dict,
+                 *args,
+                 probabilistic_head: dict = dict(),
+                 contrast: dict = dict(type='MLSContrastLoss'),
+                 contrast_ramp: dict = dict(type='GaussianRampDown'),
+                 confidence_threshold: float = 0.7,
+                 prototype_bank: dict = dict(),
+                 **kwargs) -> None:
+        segmentor = make_probabilistic(segmentor, probabilistic_head)
+        super().__init__(segmentor, *args, **kwargs)
+        self.contrast = MODELS.build(contrast)
+        self.contrast_ramp = TASK_UTILS.build(contrast_ramp)
+        self.confidence_threshold = confidence_threshold
+        self.prototype_bank = MODELS.build(
+            dict(type='PrototypeBank', **prototype_bank),
+            default_args=dict(
+                num_classes=self.num_classes,
+                embed_dims=decode_heads(self.student)[-1].embed_dims))
+
+    def loss(self, inputs: SemiInputs, data_samples: Any) -> dict:
+        """The training step, up to the losses."""
+        if not has_unlabeled(inputs):
+            return self._supervised_losses(inputs, data_samples)
+        labeled = data_samples['labeled']
+        # The teacher labels the weak view; image, label and confidence get
+        # the strong augmentation together.
+        strong = self.strong_view(inputs['unlabeled'],
+                                  data_samples['unlabeled'])
+        # The student sees labelled and strong images.
+        output = self.student_pass(inputs['labeled'], strong)
+        # L = L_sup + λ_u L_unsup + λ_c(t) L_contrast
+        losses = segmentor_losses(self.student, output, labeled)
+        losses.update(self.pseudo_label_losses(output, strong))
+        losses.update(self.contrast_losses(output, labeled, strong))
+        return losses
+
+    def contrast_losses(self, output: JointOutput, labeled: SampleList,
+                        strong: PseudoLabeledBatch) -> dict:
+        """λ_c(t) L_contrast at the resolution of the embeddings, in fp32.
+
+        Args:
+            output (JointOutput): Of the labelled, then the strong images.
+            labeled (list[SegDataSample]): Samples of the labelled images.
+            strong (PseudoLabeledBatch): The strong view.
+        """
+        embedding = output.embedding
+        with torch.autocast(embedding.mean.device.type, enabled=False):
+            label, valid = self._contrast_labels(output, labeled, strong)
+            own_prob = self._own_probability(output, label)
+            pixels = DiagonalGaussian(
+                _pixels_first(embedding.mean), _pixels_first(embedding.var))
+            label, valid = label.flatten(), valid.flatten()
+            with torch.no_grad():
+                evidence = ClassEvidence.from_pixels(
+                    pixels, label, valid, self.num_classes).all_reduce()
+            losses = self.contrast(pixels, label, valid, own_prob.flatten(),
+                                   evidence, self.prototype_bank)
+        self.prototype_bank.collect(evidence)
+        losses['loss_contrast'] *= self.contrast_ramp(training_progress())
+        losses['contrast_ratio'] = valid.float().mean()
+        losses['mean_variance'] = pixels.var.detach().mean()
+        return losses
+
+    def predict(self,
+                inputs: Tensor,
+                data_samples: OptSampleList = None) -> SampleList:
+        """Ordinary mmseg predictions, and σ² as ``pred_variance``.
+
+        Returns:
+            list[SegDataSample]: With ``pred_sem_seg``, ``seg_logits`` and
+            ``pred_variance``, a map (1, H, W) of variances, not of standard
+            deviations.
+        """
+        segmentor = self.predictor
+        size = tuple(inputs.shape[2:])
+        metas = [dict(ori_shape=size, img_shape=size, pad_shape=size)
+                 ] * len(inputs)
+        if data_samples is not None:
+            metas = [sample.metainfo for sample in data_samples]
+        with _variance_channel(segmentor):
+            maps = segmentor.inference(inputs, metas)
+        seg_logits, var = maps[:, :-1], maps[:, -1:]
+        results = segmentor.postprocess_result(seg_logits, data_samples)
+        for sample, sample_var in zip(results, var):
+            restored = restore_map(sample_var, sample.metainfo,
+                                   self.align_corners)
+            sample.set_data(dict(pred_variance=PixelData(data=restored)))
+        return results
+
+    def _supervised_losses(self, inputs: SemiInputs,
+                           data_samples: Any) -> dict:
+        """L_sup alone; the branches stay attached, as DDP wants."""
+        if isinstance(inputs, dict):
+            inputs = inputs['labeled']
+            data_samples = data_samples['labeled']
+        output = joint_forward(self.student, inputs)
+        losses = segmentor_losses(self.student, output, data_samples)
+        losses['loss_contrast'] = 0 * (
+            output.embedding.mean.sum() + output.embedding.var.sum())
+        return losses
+
+    def _contrast_labels(
+            self, output: JointOutput, labeled: SampleList,
+            strong: PseudoLabeledBatch) -> Tuple[Tensor, Tensor]:
+        """Labels and validity of each embedding, both (N, h, w)."""
+        truth = torch.stack(
+            [sample.gt_sem_seg.data[0] for sample in labeled]).long()
+        label = torch.cat([truth, strong.label])
+        sure = torch.cat([
+            torch.ones_like(truth, dtype=torch.bool),
+            strong.confidence >= self.confidence_threshold
+        ])
+        valid = sure & (label != self.ignore_index)
+        size = output.embedding.mean.shape[2:]
+        return (_nearest(label.where(valid, 0), size).long(),
+                _nearest(valid, size) > 0)
+
+    @torch.no_grad()
+    def _own_probability(self, output: JointOutput, label: Tensor) -> Tensor:
+        """The student's probability of each pixel's label, (N, h, w)."""
+        seg_logits = resize(
+            as_multiclass(output.seg_logits),
+            size=label.shape[1:],
+            mode='bilinear',
+            align_corners=self.align_corners)
+        return seg_logits.softmax(dim=1).gather(1, label[:, None])[:, 0]
+
+
+def _nearest(labels: Tensor, size: Tuple[int, int]) -> Tensor:
+    return F.interpolate(labels[:, None].float(), size=size)[:, 0]
+
+
+def _pixels_first(maps: Tensor) -> Tensor:
+    """(N, D, h, w) to (N·h·w, D)."""
+    return maps.permute(0, 2, 3, 1).flatten(0, 2)
+
+
+@contextmanager
+def _variance_channel(segmentor: EncoderDecoder) -> Iterator[None]:
+    """Let the segmentor's logits carry σ² as their last channel."""
+    segmentor.out_channels += 1
+    try:
+        with decode_heads(segmentor)[-1].append_variance():
+            yield
+    finally:
+        segmentor.out_channels -= 1

@@ -1,0 +1,60 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from mmengine.model import MomentumAnnealingEMA
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+
+@MODELS.register_module()
+class EMATeacher(MomentumAnnealingEMA):
+    """The teacher: an exponential moving average of the student.
+
+    MMEngine's averaged model with three things looked after. Tensors that
+    ``.to(device)`` or a swap of SyncBN replaced are looked up anew at each
+    update, so the teacher always moves. Floating-point buffers (BN running
+    statistics) are averaged like the weights they belong to, integer buffers
+    are copied. The momentum is computed once per update, not once per tensor,
+    which would wait for the device each time.
+
+    Args:
+        model (nn.Module): The student; the teacher starts as its copy.
+        momentum (float): Weight of the *student* in an update, at the end of
+            the warm-up. Defaults to 0.01, the published 0.99 for the teacher.
+        gamma (int): Warm-up: the weight is at least gamma/(gamma + steps).
+            Defaults to 1, which gives min(1 - 1/(step + 1), 0.99).
+        interval (int): Steps between two updates. Defaults to 1.
+    """
+
+    def __init__(self,
+                 model: nn.Module,
+                 momentum: float = 0.01,
+                 gamma: int = 1,
+                 interval: int = 1) -> None:
+        super().__init__(
+            model,
+            momentum=momentum,
+            gamma=gamma,
+            interval=interval,
+            update_buffers=True)
+
+    def copy_student(self, student: nn.Module) -> None:
+        """Become equal to the student, as at the start."""
+        self.module.load_state_dict(student.state_dict())
+
+    def update_parameters(self, model: nn.Module) -> None:
+        """Move towards the student.
+
+        Args:
+            model (nn.Module): The student.
+        """
+        self.avg_parameters = self.module.state_dict()
+        steps = int(self.steps)
+        self._weight = max(self.momentum, self.gamma / (self.gamma + steps))
+        super().update_parameters(model)
+        for name, source in model.named_buffers():
+            if not source.is_floating_point():
+                self.avg_parameters[name].copy_(source)
+
+    def avg_func(self, averaged_param: Tensor, source_param: Tensor,
+                 steps: int) -> None:
+        """Average one tensor in place."""
+        averaged_param.lerp_(source_param, self._weight)

@@ -1,0 +1,1 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.

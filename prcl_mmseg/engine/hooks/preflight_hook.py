@@ -60,7 +60,7 @@ class PreflightHook(Hook):
         labeled, unlabeled = 1, 0
         if isinstance(dataset, SemiSegDataset):
             labeled, unlabeled = dataset.samples_per_item
-            unlabeled = unlabeled if dataset.has_unlabeled else 0
+            unlabeled = 0 if dataset.unlabeled is None else unlabeled
         runner.logger.info(
             f'Effective batch: {items * labeled} labelled + '
             f'{items * unlabeled} unlabelled images per optimizer step on '

@@ -1,6 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from .base import BatchTransform
-from .batch import PseudoLabeledBatch
+from .batch import IGNORE_INDEX, PseudoLabeledBatch
 from .geometric import RandomFlip, RandomScaleCrop
 from .mix import ClassMix, CutMix, CutOut
 from .photometric import ColorJitter, GaussianBlur
@@ -8,6 +8,6 @@ from .strong_augment import StrongAugment
 
 __all__ = [
     'BatchTransform', 'ClassMix', 'ColorJitter', 'CutMix', 'CutOut',
-    'GaussianBlur', 'PseudoLabeledBatch', 'RandomFlip', 'RandomScaleCrop',
+    'GaussianBlur', 'IGNORE_INDEX', 'PseudoLabeledBatch', 'RandomFlip', 'RandomScaleCrop',
     'StrongAugment'
 ]

@@ -13,8 +13,8 @@ class BatchTransform(nn.Module, metaclass=ABCMeta):
 
     A subclass implements :meth:`transform`. It runs without gradient and in
     float32 even inside an autocast region, where half precision would shift
-    sampling positions and quantise colours. Random numbers come from the global
-    generator of the batch's device, so ``torch.manual_seed`` reproduces them.
+    sampling positions and quantise colours. Random numbers come from PyTorch's
+    global generators, so ``torch.manual_seed`` reproduces them.
     """
 
     @torch.no_grad()

@@ -7,7 +7,7 @@ from mmseg.registry import MODELS
 from mmseg.utils import SampleList
 from torch import Tensor
 
-from ..augment import PseudoLabeledBatch
+from ..augment import IGNORE_INDEX, PseudoLabeledBatch
 from ..data_preprocessor import real_pixels
 from .joint_forward import JointOutput, joint_forward, segmentor_losses
 from .semi_base import SemiBaseSegmentor, SemiInputs
@@ -78,7 +78,7 @@ class MeanTeacher(SemiBaseSegmentor):
         real = real_pixels(images, data_samples)
         return PseudoLabeledBatch(
             image=images,
-            label=label.where(real, self.ignore_index),
+            label=label.where(real, IGNORE_INDEX),
             confidence=confidence.float().where(real, 0.0),
             mean=self.data_preprocessor.pixel_mean.to(images),
             std=self.data_preprocessor.pixel_std.to(images))

@@ -12,7 +12,7 @@ from mmseg.utils import OptSampleList, SampleList
 from torch import Tensor
 
 from ...gaussian import DiagonalGaussian
-from ..augment import PseudoLabeledBatch
+from ..augment import IGNORE_INDEX, PseudoLabeledBatch
 from ..losses.ramps import training_progress
 from ..prototype_bank import ClassEvidence
 from .config import make_probabilistic
@@ -157,11 +157,11 @@ class PRCL(MeanTeacher):
         truth = torch.stack(
             [sample.gt_sem_seg.data[0] for sample in labeled]).long()
         label = torch.cat([truth, strong.label])
-        sure = torch.cat([
-            torch.ones_like(truth, dtype=torch.bool),
-            strong.confidence >= self.confidence_threshold
+        valid = torch.cat([
+            truth != self.ignore_index,
+            (strong.label != IGNORE_INDEX) &
+            (strong.confidence >= self.confidence_threshold)
         ])
-        valid = sure & (label != self.ignore_index)
         size = output.embedding.mean.shape[2:]
         return (_nearest(label.where(valid, 0), size).long(),
                 _nearest(valid, size) > 0)

@@ -1,0 +1,84 @@
+# Pascal VOC 2012 with the SBD masks ("blended"): 10582 training images.
+# The lists are yours to put below splits/: one id per line, or image and
+# mask per line.
+dataset_type = 'SplitVOCDataset'
+data_root = 'data/VOCdevkit/VOC2012'
+num_classes = 21
+crop_size = (321, 321)
+data_prefix = dict(
+    img_path='JPEGImages', seg_map_path='SegmentationClassAug')
+weak_augment = [
+    dict(
+        type='RandomResize',
+        scale=(500, 500),
+        ratio_range=(0.5, 1.5),
+        keep_ratio=True),
+    dict(type='RandomCrop', crop_size=crop_size),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackSegInputs')
+]
+labeled_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'), *weak_augment
+]
+unlabeled_pipeline = [dict(type='LoadImageFromFile'), *weak_augment]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='PackSegInputs')
+]
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(
+        type='TestTimeAug',
+        transforms=[[
+            dict(type='Resize', scale_factor=ratio, keep_ratio=True)
+            for ratio in (0.75, 1.0, 1.25)
+        ],
+                    [
+                        dict(
+                            type='RandomFlip',
+                            prob=prob,
+                            direction='horizontal') for prob in (0., 1.)
+                    ], [dict(type='LoadAnnotations')],
+                    [dict(type='PackSegInputs')]])
+]
+train_dataloader = dict(
+    # 4 labelled and 4 unlabelled images on each of 4 GPUs.
+    batch_size=4,
+    num_workers=4,
+    persistent_workers=True,
+    pin_memory=True,
+    drop_last=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type='SemiSegDataset',
+        samples_per_item=(1, 1),
+        labeled=dict(
+            type=dataset_type,
+            data_root=data_root,
+            data_prefix=data_prefix,
+            ann_file='splits/blended/1-16/labeled.txt',
+            pipeline=labeled_pipeline),
+        unlabeled=dict(
+            type='UnlabeledDataset',
+            data_root=data_root,
+            data_prefix=dict(img_path='JPEGImages'),
+            img_suffix='.jpg',
+            ann_file='splits/blended/1-16/unlabeled.txt',
+            pipeline=unlabeled_pipeline)))
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(
+            img_path='JPEGImages', seg_map_path='SegmentationClass'),
+        ann_file='ImageSets/Segmentation/val.txt',
+        pipeline=test_pipeline))
+test_dataloader = val_dataloader
+val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+test_evaluator = val_evaluator

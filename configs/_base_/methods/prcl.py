@@ -1,0 +1,22 @@
+_base_ = './mean_teacher.py'
+method = dict(
+    type='PRCL',
+    probabilistic_head=dict(embed_dims=256, tap='conv_seg'),
+    # δ_w: unlabelled pixels below this confidence are not contrasted.
+    confidence_threshold=0.7,
+    contrast=dict(
+        type='MLSContrastLoss',
+        loss_weight=1.0,
+        temperature=0.2,
+        prototypes='bank',
+        prototype_variance='mean_precision',
+        anchors=dict(type='HardAnchors', num_queries=256, threshold=0.8),
+        negatives=dict(type='PrototypeNegatives')),
+    contrast_ramp=dict(type='GaussianRampDown', sharpness=5.0),
+    prototype_bank=dict(forgetting=0.01, min_var=1e-4))
+custom_hooks = [
+    dict(type='PreflightHook'),
+    dict(type='ReproducibleStepHook'),
+    dict(type='MeanTeacherHook'),
+    dict(type='PrototypeBankHook')
+]

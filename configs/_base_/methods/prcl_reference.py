@@ -1,0 +1,11 @@
+# The arithmetic of the published code, for comparison: prototypes of the
+# batch with their posterior variance, pixels as negatives, MLS averaged.
+_base_ = './prcl.py'
+method = dict(
+    contrast=dict(
+        preset='reference',
+        temperature=100.0,
+        prototypes='batch',
+        prototype_variance='posterior',
+        negatives=dict(
+            type='PixelNegatives', num_negatives=512, shared=False)))

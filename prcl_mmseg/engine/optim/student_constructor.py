@@ -1,0 +1,28 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from typing import List
+
+from mmengine.model import BaseAveragedModel
+from mmengine.optim import DefaultOptimWrapperConstructor
+from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from torch import nn
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class StudentOptimWrapperConstructor(DefaultOptimWrapperConstructor):
+    """MMEngine's constructor that passes over the teacher.
+
+    The teacher has no gradient, so the default constructor would skip its
+    parameters too, but with a warning for each of them.
+    """
+
+    def add_params(self, params: List[dict], module: nn.Module,
+                   **kwargs) -> None:
+        """Add the parameters of a module unless it is an averaged model.
+
+        Args:
+            params (list[dict]): Parameter groups, extended in place.
+            module (nn.Module): The module to add.
+            **kwargs: Passed on, see DefaultOptimWrapperConstructor.
+        """
+        if not isinstance(module, BaseAveragedModel):
+            super().add_params(params, module, **kwargs)

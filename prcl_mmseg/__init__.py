@@ -1,1 +1,17 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Semi-supervised semantic segmentation with PRCL for MMSegmentation.
+
+Importing the package registers all its components, so this is all a config
+needs: ``custom_imports = dict(imports=['prcl_mmseg'])``.
+"""
+from . import compat
+
+compat.check_dependencies()
+compat.replace_missing_ops()
+compat.allow_checkpoint_globals()
+compat.resolve_mmseg_bases()
+
+from . import datasets, engine, models, visualization  # noqa: E402
+from .version import __version__  # noqa: E402
+
+__all__ = ['__version__', 'datasets', 'engine', 'models', 'visualization']

@@ -1,0 +1,14 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""What it takes to work on both OpenMMLab families and current PyTorch.
+
+Importing this needs no OpenMMLab package, so that a missing one can be named.
+"""
+from .checkpoints import allow_checkpoint_globals
+from .compiled_ops import replace_missing_ops
+from .config_bases import resolve_mmseg_bases
+from .dependencies import check_dependencies
+
+__all__ = [
+    'allow_checkpoint_globals', 'check_dependencies', 'replace_missing_ops',
+    'resolve_mmseg_bases'
+]

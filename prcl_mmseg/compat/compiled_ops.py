@@ -1,0 +1,34 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+import importlib.util
+import sys
+from types import ModuleType
+from typing import Callable
+
+NAME = 'mmcv._ext'
+
+
+class MissingOps(ModuleType):
+    """Stands in for mmcv's compiled operators where there are none.
+
+    Every operator can be looked up, which is what importing mmseg's models
+    does; only calling one is an error.
+    """
+
+    def __getattr__(self, name: str) -> Callable:
+        if name.startswith('__'):
+            raise AttributeError(name)
+
+        def missing(*args, **kwargs):
+            raise RuntimeError(
+                f'The compiled operator {name!r} of mmcv is not installed. '
+                'Choose a model that does without it, or install a build of '
+                'mmcv with compiled operators for your PyTorch.')
+
+        return missing
+
+
+def replace_missing_ops() -> None:
+    """Let mmseg's models be imported without mmcv's compiled operators."""
+    if NAME in sys.modules or importlib.util.find_spec(NAME) is not None:
+        return
+    sys.modules[NAME] = MissingOps(NAME)

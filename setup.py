@@ -1,0 +1,43 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+
+
+def read_requirements(name: str) -> list:
+    lines = (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines()
+    return [line for line in lines if line and not line.startswith('#')]
+
+
+version = {}
+exec((ROOT / 'prcl_mmseg' / 'version.py').read_text(), version)
+
+# The OpenMMLab packages are not among the requirements: two families provide
+# the same modules, and installing one over the other breaks both. They are in
+# requirements/mminstall*.txt, and importing prcl_mmseg says what is missing.
+setup(
+    name='prcl_mmseg',
+    version=version['__version__'],
+    description='Semi-supervised semantic segmentation with probabilistic '
+    'representation contrastive learning (PRCL) for MMSegmentation',
+    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    author='prcl_mmseg authors',
+    license='Apache-2.0',
+    keywords='semantic segmentation, semi-supervised learning, contrastive '
+    'learning, uncertainty',
+    classifiers=[
+        'License :: OSI Approved :: Apache Software License',
+        'Operating System :: OS Independent',
+        'Programming Language :: Python :: 3',
+        'Topic :: Scientific/Engineering :: Artificial Intelligence',
+    ],
+    packages=find_packages(include=['prcl_mmseg', 'prcl_mmseg.*']),
+    python_requires='>=3.9',
+    install_requires=read_requirements('runtime'),
+    extras_require=dict(
+        tests=read_requirements('tests'),
+        optional=read_requirements('optional')),
+    zip_safe=False)

@@ -1,0 +1,80 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Score a checkpoint: ``python tools/test.py CONFIG CHECKPOINT``."""
+import argparse
+import os.path as osp
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from mmengine.config import Config  # noqa: E402
+from mmengine.runner import Runner  # noqa: E402
+
+import prcl_mmseg  # noqa: E402, F401
+from prcl_mmseg.engine.tool_config import (  # noqa: E402
+    add_common_arguments, load_config)
+
+
+def parse_args() -> tuple:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_common_arguments(parser)
+    parser.add_argument('checkpoint', help='checkpoint file or URL')
+    parser.add_argument(
+        '--out', help='folder for the predictions, for offline evaluation')
+    parser.add_argument(
+        '--show', action='store_true', help='show the predictions')
+    parser.add_argument(
+        '--show-dir', help='folder, below the work dir, for painted images')
+    parser.add_argument(
+        '--wait-time',
+        type=float,
+        default=2,
+        help='seconds that --show keeps an image')
+    parser.add_argument(
+        '--tta', action='store_true', help='test-time augmentation')
+    args = parser.parse_args()
+    if '://' not in args.checkpoint and not osp.isfile(args.checkpoint):
+        parser.error(f'checkpoint {args.checkpoint!r} does not exist')
+    cfg = load_config(args, parser)
+    if args.tta:
+        missing = [
+            key for key in ('tta_pipeline', 'tta_model') if key not in cfg
+        ]
+        if missing:
+            parser.error(f'--tta needs {" and ".join(missing)} in '
+                         f'{args.config}')
+    if (args.show or args.show_dir) and \
+            'visualization' not in cfg.get('default_hooks', {}):
+        parser.error(
+            '--show and --show-dir need default_hooks.visualization='
+            f"dict(type='SegVisualizationHook') in {args.config}")
+    return args, cfg
+
+
+def enable_drawing(cfg: Config, args: argparse.Namespace) -> None:
+    """Let the visualization hook draw every test image."""
+    hook = cfg.default_hooks.visualization
+    hook.draw = True
+    if args.show:
+        hook.show = True
+        hook.wait_time = args.wait_time
+    if args.show_dir:
+        cfg.visualizer.save_dir = args.show_dir
+
+
+def main() -> None:
+    args, cfg = parse_args()
+    cfg.load_from = args.checkpoint
+    if args.show or args.show_dir:
+        enable_drawing(cfg, args)
+    if args.tta:
+        cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+        cfg.model = dict(cfg.tta_model, module=cfg.model)
+    if args.out is not None:
+        cfg.test_evaluator.output_dir = args.out
+        cfg.test_evaluator.keep_results = True
+    Runner.from_cfg(cfg).test()
+
+
+if __name__ == '__main__':
+    main()

@@ -11,6 +11,7 @@ def allow_checkpoint_globals() -> None:
     numpy numbers; none of them can run code of a checkpoint's choosing.
     """
     from mmengine.logging import HistoryBuffer
+    from mmengine.runner import checkpoint
     core = getattr(np, '_core', None) or np.core
     dtypes = [
         type(np.dtype(kind))
@@ -20,3 +21,6 @@ def allow_checkpoint_globals() -> None:
         HistoryBuffer, getattr, slice, core.multiarray._reconstruct,
         core.multiarray.scalar, np.ndarray, np.dtype, *dtypes
     ])
+    # The fork allows some of these around each load, and forbids them after.
+    if hasattr(checkpoint, 'get_torch_safe_globals'):
+        checkpoint.get_torch_safe_globals = lambda: []

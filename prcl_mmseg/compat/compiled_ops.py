@@ -1,10 +1,13 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+import importlib
 import importlib.util
 import sys
 from types import ModuleType
 from typing import Callable
 
 NAME = 'mmcv._ext'
+# Not operators, but what reports of the environment ask for.
+VERSIONS = ('get_compiler_version', 'get_compiling_cuda_version')
 
 
 class MissingOps(ModuleType):
@@ -17,6 +20,8 @@ class MissingOps(ModuleType):
     def __getattr__(self, name: str) -> Callable:
         if name.startswith('__'):
             raise AttributeError(name)
+        if name in VERSIONS:
+            return lambda: 'n/a'
 
         def missing(*args, **kwargs):
             raise RuntimeError(
@@ -28,7 +33,15 @@ class MissingOps(ModuleType):
 
 
 def replace_missing_ops() -> None:
-    """Let mmseg's models be imported without mmcv's compiled operators."""
-    if NAME in sys.modules or importlib.util.find_spec(NAME) is not None:
+    """Let mmseg's models be imported without mmcv's compiled operators.
+
+    The stand-in is found by ``mmcv.ops`` only: whoever asks afterwards
+    whether there are compiled operators still gets the true answer.
+    """
+    if 'mmcv.ops' in sys.modules or importlib.util.find_spec(NAME):
         return
     sys.modules[NAME] = MissingOps(NAME)
+    try:
+        importlib.import_module('mmcv.ops')
+    finally:
+        del sys.modules[NAME]

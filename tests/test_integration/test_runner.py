@@ -1,0 +1,150 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""The real runner: train, validate, save, resume, test."""
+import copy
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.logging import MessageHub
+from mmengine.runner import Runner
+
+import prcl_mmseg  # noqa: F401
+
+
+def build_runner(path: str, work_dir, name: str, **options) -> Runner:
+    cfg = Config.fromfile(path)
+    cfg.work_dir = str(work_dir)
+    cfg.experiment_name = f'{work_dir}_{name}'
+    cfg.merge_from_dict(options)
+    return Runner.from_cfg(cfg)
+
+
+def snapshot(runner: Runner) -> dict:
+    return {
+        name: value.clone()
+        for name, value in runner.model.state_dict().items()
+    }
+
+
+def assert_equal(one: dict, other: dict) -> None:
+    assert one.keys() == other.keys()
+    for name in one:
+        assert torch.equal(one[name], other[name]), name
+
+
+@pytest.mark.parametrize('method', ['supervised', 'mean_teacher', 'prcl'])
+def test_trains_and_scores(write_config, tmp_path, method):
+    runner = build_runner(write_config(method), tmp_path / 'work', method)
+    before = copy.deepcopy(runner.model.student.state_dict())
+    runner.train()
+    after = runner.model.student.state_dict()
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    scores = runner.val_loop.run()
+    roles = {'student'} if method == 'supervised' else {'teacher', 'student'}
+    assert {key.split('/')[0] for key in scores if '/' in key} == roles
+    default = 'student' if method == 'supervised' else 'teacher'
+    assert scores['mIoU'] == scores[f'{default}/mIoU']
+
+
+def test_prcl_trains_every_part(write_config, tmp_path):
+    runner = build_runner(write_config(), tmp_path / 'work', 'parts')
+    runner.train()
+    model = runner.model
+    assert int(model.teacher.steps) == 4
+    assert model.prototype_bank.seen.all()
+    assert not model.teacher.module.training
+    logged = MessageHub.get_current_instance().log_scalars
+    for name in ('loss_pseudo', 'loss_contrast', 'pseudo_weight',
+                 'contrast_ratio', 'mean_variance', 'positive_score'):
+        assert f'train/{name}' in logged, name
+
+
+class Interruption(Exception):
+    """What a power cut is to a run."""
+
+
+class InterruptHook(Hook):
+    """Interrupts a run once its second iteration is saved."""
+
+    priority = 'LOWEST'
+
+    def after_train_iter(self, runner, *args, **kwargs) -> None:
+        if runner.iter == 1:
+            raise Interruption
+
+
+def test_resumed_run_takes_the_same_steps(write_config, tmp_path):
+    path = write_config()
+    whole = build_runner(path, tmp_path / 'whole', 'whole')
+    whole.train()
+    interrupted = build_runner(path, tmp_path / 'split', 'interrupted')
+    interrupted.register_hook(InterruptHook())
+    with pytest.raises(Interruption):
+        interrupted.train()
+    resumed = build_runner(path, tmp_path / 'split', 'resumed', resume=True)
+    resumed.train()
+    assert resumed.iter == 4
+    assert_equal(snapshot(whole), snapshot(resumed))
+
+
+def test_checkpoint_loads_safely_and_tests(write_config, tmp_path):
+    path = write_config()
+    runner = build_runner(path, tmp_path / 'work', 'train')
+    runner.train()
+    checkpoint = str(tmp_path / 'work' / 'iter_4.pth')
+    content = torch.load(checkpoint, weights_only=True)
+    assert 'teacher.steps' in content['state_dict']
+    assert 'prototype_bank.precision' in content['state_dict']
+    tester = build_runner(
+        path, tmp_path / 'test', 'test', load_from=checkpoint)
+    scores = tester.test()
+    assert scores['mIoU'] == pytest.approx(runner.val_loop.run()['mIoU'])
+
+
+def test_unlabeled_images_are_optional(write_config, tmp_path):
+    extra = '\ntrain_dataloader["dataset"]["unlabeled"] = None\n'
+    runner = build_runner(
+        write_config(extra=extra), tmp_path / 'work', 'optional')
+    runner.train()
+    logged = MessageHub.get_current_instance().log_scalars
+    assert 'train/loss_pseudo' not in logged
+    assert logged['train/loss_contrast'].current() == 0
+
+
+def test_more_unlabeled_than_labeled(write_config, tmp_path):
+    extra = '\ntrain_dataloader["dataset"]["samples_per_item"] = (1, 3)\n'
+    runner = build_runner(
+        write_config(extra=extra), tmp_path / 'work', 'ratio')
+    batch = next(iter(runner.build_dataloader(runner.cfg.train_dataloader)))
+    data = runner.model.data_preprocessor(batch, True)
+    assert data['inputs']['labeled'].shape[0] == 2
+    assert data['inputs']['unlabeled'].shape[0] == 6
+    runner.train()
+
+
+def test_gradient_accumulation_moves_the_teacher_with_the_student(
+        write_config, tmp_path):
+    runner = build_runner(
+        write_config(), tmp_path / 'work', 'accumulate',
+        **{'optim_wrapper.accumulative_counts': 2})
+    runner.train()
+    assert int(runner.model.teacher.steps) == 2
+
+
+def test_empty_and_one_class_masks(write_config, tmp_path, scene_folder):
+    """Images without any label, or with one class only, do no harm."""
+    import shutil
+
+    import cv2
+    import numpy as np
+    data = tmp_path / 'scenes'
+    shutil.copytree(scene_folder, data)
+    cv2.imwrite(
+        str(data / 'masks/labeled0.png'), np.full((32, 32), 255, np.uint8))
+    cv2.imwrite(
+        str(data / 'masks/labeled1.png'), np.zeros((32, 32), np.uint8))
+    runner = build_runner(
+        write_config(data=data), tmp_path / 'work', 'empty')
+    runner.train()
+    assert all(value.isfinite().all() for value in snapshot(runner).values())

@@ -24,7 +24,7 @@ def parse_args() -> tuple:
     parser.add_argument(
         '--show', action='store_true', help='show the predictions')
     parser.add_argument(
-        '--show-dir', help='folder, below the work dir, for painted images')
+        '--show-dir', help='folder for the painted predictions')
     parser.add_argument(
         '--wait-time',
         type=float,
@@ -55,6 +55,7 @@ def enable_drawing(cfg: Config, args: argparse.Namespace) -> None:
     """Let the visualization hook draw every test image."""
     hook = cfg.default_hooks.visualization
     hook.draw = True
+    hook.interval = 1
     if args.show:
         hook.show = True
         hook.wait_time = args.wait_time

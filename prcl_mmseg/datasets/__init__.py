@@ -1,5 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from .camvid import CamVidDataset
+from .demo import DemoSegDataset, generate_demo
 from .label_check import check_class_count, check_labels, log_class_histogram
 from .semi_dataset import SemiSegDataset
 from .split_dataset import SplitSegDataset
@@ -8,7 +9,8 @@ from .stock_splits import SplitCityscapesDataset, SplitVOCDataset
 from .unlabeled_dataset import UnlabeledDataset
 
 __all__ = [
-    'CamVidDataset', 'SemiSegDataset', 'SplitCityscapesDataset', 'SplitEntry',
-    'SplitSegDataset', 'SplitVOCDataset', 'UnlabeledDataset',
-    'check_class_count', 'check_labels', 'log_class_histogram', 'read_split'
+    'CamVidDataset', 'DemoSegDataset', 'SemiSegDataset',
+    'SplitCityscapesDataset', 'SplitEntry', 'SplitSegDataset',
+    'SplitVOCDataset', 'UnlabeledDataset', 'check_class_count', 'check_labels',
+    'generate_demo', 'log_class_histogram', 'read_split'
 ]

@@ -21,7 +21,7 @@ def adapt_to_run(cfg: Config, launcher: str) -> None:
     cfg.launcher = launcher
     on_gpu = torch.cuda.is_available()
     if launcher == 'none' or not on_gpu:
-        _replace_sync_bn(cfg)
+        _replace_sync_bn(cfg._cfg_dict)
     if launcher == 'none' or on_gpu:
         return
     if launcher != 'pytorch':

@@ -27,7 +27,8 @@ segmentor = dict(
         bgr_to_rgb=True, pad_val=0, seg_pad_val=255),
     backbone=dict(
         type='ResNet', depth=18, base_channels=8, stem_channels=8,
-        norm_cfg=norm_cfg, out_indices=(0, 1, 2, 3)),
+        norm_cfg=norm_cfg, num_stages=2, strides=(1, 2), dilations=(1, 1),
+        out_indices=(0, 1)),
     decode_head=dict(
         type='FCNHead', in_channels=16, in_index=1, channels=8, num_convs=1,
         concat_input=False, dropout_ratio=0.1, num_classes=19,

@@ -1,0 +1,88 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""The command line tools, run as a user runs them."""
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import prcl_mmseg  # noqa: F401
+
+TOOLS = Path(__file__).resolve().parents[2] / 'tools'
+
+
+def run(*command, **environment) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [str(part) for part in command],
+        env={
+            **os.environ, 'PYTHON': sys.executable,
+            'OMP_NUM_THREADS': '1',
+            **environment
+        },
+        capture_output=True,
+        text=True,
+        timeout=600)
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(('', 0))
+        return sock.getsockname()[1]
+
+
+def test_train_resume_and_test(write_config, tmp_path):
+    config, work = write_config(), tmp_path / 'work'
+    trained = run(sys.executable, TOOLS / 'train.py', config, '--work-dir',
+                  work, '--cfg-options', 'train_cfg.max_iters=2',
+                  'train_cfg.val_interval=2')
+    assert trained.returncode == 0, trained.stderr[-2000:]
+    assert 'Effective batch: 2 labelled + 2 unlabelled' in trained.stdout
+    assert 'teacher/mIoU' in trained.stdout
+
+    resumed = run(sys.executable, TOOLS / 'train.py', config, '--work-dir',
+                  work, '--resume')
+    assert resumed.returncode == 0, resumed.stderr[-2000:]
+    assert 'Iter(train) [3/4]' in resumed.stdout
+    assert 'Iter(train) [1/4]' not in resumed.stdout
+    assert 'weights_only' not in resumed.stdout + resumed.stderr
+
+    tested = run(sys.executable, TOOLS / 'test.py', config,
+                 work / 'iter_4.pth', '--work-dir', tmp_path / 'test',
+                 '--show-dir', tmp_path / 'painted',
+                 '--out', tmp_path / 'masks', '--tta')
+    assert tested.returncode == 0, tested.stderr[-2000:]
+    assert 'mIoU' in tested.stdout
+    assert len(list((tmp_path / 'masks').glob('*.png'))) == 3
+    assert len(list((tmp_path / 'painted').rglob('*.png'))) == 3
+
+
+def test_two_processes_on_cpu(write_config, tmp_path):
+    trained = run(
+        'bash',
+        TOOLS / 'dist_train.sh',
+        write_config(),
+        2,
+        '--work-dir',
+        tmp_path / 'work',
+        PORT=str(free_port()),
+        CUDA_VISIBLE_DEVICES='')
+    assert trained.returncode == 0, trained.stderr[-2000:]
+    assert 'Effective batch: 4 labelled + 4 unlabelled' in trained.stdout
+    saved = torch.load(tmp_path / 'work' / 'iter_4.pth')['state_dict']
+    # 8 images of 8 x 8 embeddings a step: both processes' pixels count.
+    assert saved['prototype_bank.count'].sum() > 4 * 8 * 8
+
+
+@pytest.mark.parametrize('tool, arguments, message', [
+    ('train.py', ['missing.py'], "config 'missing.py' does not exist"),
+    ('test.py', ['missing.py', 'missing.pth'],
+     "checkpoint 'missing.pth' does not exist"),
+])
+def test_missing_files_are_named(tool, arguments, message):
+    result = run(sys.executable, TOOLS / tool, *arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert 'Traceback' not in result.stderr

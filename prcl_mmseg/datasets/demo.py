@@ -1,16 +1,17 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """A data set that needs no download: textured scenes, generated on first use.
 
-What is to be told apart is the texture of objects; their colour, size,
-rotation and shape vary, as does the light. Edges are blurred, objects cover
-each other, and specks, wires and shadows belong to no object.
+What is to be told apart is the texture of objects. Their colours only tend
+to differ between classes; size, rotation, shape and light vary. Edges are
+blurred, objects cover each other, and specks, wires and shadows belong to no
+object.
 """
 import json
 import os
 import os.path as osp
 import shutil
 import tempfile
-from typing import Dict, Tuple
+from typing import Optional, Tuple
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ from .split_dataset import SplitSegDataset
 CLASSES = ('ground', 'stripes', 'checks', 'dots', 'rings')
 PALETTE = [[110, 110, 110], [230, 90, 60], [70, 130, 220], [90, 190, 90],
            [230, 190, 50]]
+HUE_SPREAD = 40
 # Images of each split. A change of the generator asks for a new version.
 MANIFEST = dict(
     version=1, seed=0, size=96, splits=dict(labeled=8, unlabeled=240, val=60))
@@ -120,7 +122,7 @@ def draw_scene(rng: np.random.Generator,
     return (image.clip(0, 1) * 255).astype(np.uint8), label
 
 
-def _read_manifest(root: str) -> Dict:
+def _read_manifest(root: str) -> Optional[dict]:
     path = osp.join(root, 'manifest.json')
     if not osp.isfile(path):
         return None
@@ -151,14 +153,20 @@ def _write_splits(root: str, manifest: dict) -> None:
         json.dump(manifest, file)
 
 
-def _draw_color(rng: np.random.Generator, low: float,
-                high: float) -> np.ndarray:
-    """A random hue of a brightness between two values."""
-    hsv = np.array([[[
-        rng.uniform(0, 360),
-        rng.uniform(0.2, 0.8),
-        rng.uniform(low, high)
-    ]]], np.float32)
+def _draw_color(rng: np.random.Generator,
+                low: float,
+                high: float,
+                hue: Optional[float] = None) -> np.ndarray:
+    """A colour of a brightness between two values.
+
+    Vivid and near a hue in degrees or, without one, dull and of any hue.
+    """
+    if hue is None:
+        hue, saturation = rng.uniform(0, 360), rng.uniform(0, 0.3)
+    else:
+        hue, saturation = rng.normal(hue, HUE_SPREAD), rng.uniform(0.4, 0.9)
+    hsv = np.array([[[hue % 360, saturation,
+                      rng.uniform(low, high)]]], np.float32)
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0]
 
 
@@ -179,7 +187,7 @@ def _draw_shape(rng: np.random.Generator, size: int) -> np.ndarray:
     """A star-shaped blob with blurred edges, as an opacity in [0, 1]."""
     center = rng.uniform(0.15, 0.85, 2) * size
     angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-    radius = np.full_like(angles, rng.uniform(0.14, 0.26) * size)
+    radius = np.full_like(angles, rng.uniform(0.16, 0.28) * size)
     for waves in (2, 3, 5):
         radius *= 1 + rng.uniform(0, 0.25) * np.cos(
             waves * angles + rng.uniform(0, 2 * np.pi))
@@ -195,7 +203,7 @@ def _draw_texture(rng: np.random.Generator, size: int,
     """The texture of a class in two random colours."""
     y, x = np.mgrid[:size, :size] - rng.uniform(0.2, 0.8, (2, 1, 1)) * size
     angle = rng.uniform(0, np.pi)
-    step = 2 * np.pi / rng.uniform(5, 9)
+    step = 2 * np.pi / rng.uniform(6, 11)
     u = step * (np.cos(angle) * x + np.sin(angle) * y)
     v = step * (np.cos(angle) * y - np.sin(angle) * x)
     wave = dict(
@@ -204,7 +212,9 @@ def _draw_texture(rng: np.random.Generator, size: int,
         dots=1.4 * (np.cos(u) + np.cos(v)) - 1.2,
         rings=np.sin(step * np.hypot(x, y)))[CLASSES[number]]
     blend = 1 / (1 + np.exp(-4 * wave))[..., None]
-    dark, bright = _draw_color(rng, 0.15, 0.5), _draw_color(rng, 0.6, 1.0)
+    hue = 360 * (number - 1) / (len(CLASSES) - 1)
+    dark = _draw_color(rng, 0.15, 0.5, hue)
+    bright = _draw_color(rng, 0.6, 1.0, hue)
     if rng.random() < 0.5:
         dark, bright = bright, dark
     return dark + blend * (bright - dark)

@@ -11,7 +11,7 @@ from ...gaussian import DiagonalGaussian, check_reduction
 
 # Numbers in one (groups, anchors, keys, D) block: small enough to stay in a
 # CPU cache, large enough to fill a GPU.
-_BLOCK_SIZE = dict(cpu=2**19, cuda=2**26)
+_BLOCK_SIZE = dict(cpu=2**19, accelerator=2**26)
 
 
 def pairwise_mls(anchors: DiagonalGaussian,
@@ -79,7 +79,7 @@ def _blocks(mean: Tensor, var: Tensor, key_mean: Tensor, key_var: Tensor,
     """Differences of means and sums of variances, (g, Q, k, D) at a time."""
     groups, num_anchors, dims = mean.shape
     num_keys = index.shape[1]
-    size = _BLOCK_SIZE.get(mean.device.type, _BLOCK_SIZE['cuda'])
+    size = _BLOCK_SIZE['cpu' if mean.device.type == 'cpu' else 'accelerator']
     pairs = max(1, size // (num_anchors * dims))
     keys_at_once = min(num_keys, pairs)
     groups_at_once = max(1, pairs // num_keys)

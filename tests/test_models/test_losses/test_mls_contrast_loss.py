@@ -1,0 +1,190 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+import pytest
+import torch
+import torch.nn.functional as F
+
+from prcl_mmseg.gaussian import DiagonalGaussian, mutual_likelihood_score
+from prcl_mmseg.models import (ClassEvidence, ContrastScene, MLSContrastLoss,
+                               PixelGroups, PixelNegatives, PrototypeBank,
+                               PrototypeNegatives, VirtualNegatives)
+
+NUM_CLASSES, DIMS = 4, 8
+NEGATIVES = [
+    dict(type='PrototypeNegatives'),
+    dict(type='PixelNegatives', num_negatives=6),
+    dict(type='PixelNegatives', num_negatives=6, shared=False),
+    dict(type='VirtualNegatives', num_negatives=6)
+]
+
+
+def make_batch(labels: list, repeat: int = 10) -> dict:
+    """Pixels around one direction per class."""
+    torch.manual_seed(0)
+    label = torch.tensor(labels).repeat(repeat)
+    mean = torch.randn(NUM_CLASSES, DIMS)[label] + 0.3 * torch.randn(
+        len(label), DIMS)
+    pixels = DiagonalGaussian(mean.requires_grad_(),
+                              (torch.rand(len(label), DIMS) +
+                               0.1).requires_grad_())
+    valid = torch.ones_like(label).bool()
+    return dict(
+        pixels=pixels,
+        label=label,
+        valid=valid,
+        own_prob=torch.full((len(label), ), 0.5),
+        evidence=ClassEvidence.from_pixels(pixels.detach(), label, valid,
+                                           NUM_CLASSES),
+        bank=PrototypeBank(NUM_CLASSES, DIMS))
+
+
+def make_scene(batch: dict, **settings) -> ContrastScene:
+    settings = {
+        **dict(temperature=1.0, reduction='sum', normalize=False),
+        **settings
+    }
+    return ContrastScene(
+        pixels=batch['pixels'].detach(),
+        groups=PixelGroups.from_labels(batch['label'], batch['valid'],
+                                       NUM_CLASSES),
+        prototypes=batch['evidence'].prototypes(),
+        available=batch['evidence'].present,
+        **settings)
+
+
+@pytest.mark.parametrize('negatives', NEGATIVES)
+@pytest.mark.parametrize('labels', [[0, 1], [0, 1, 3]])
+def test_only_the_pixels_get_a_finite_gradient(negatives, labels):
+    batch = make_batch(labels)
+    loss = MLSContrastLoss(
+        anchors=dict(num_queries=5), negatives=negatives)(**batch)
+    assert loss['anchor_classes'] == len(labels)
+    loss['loss_contrast'].backward()
+    for leaf in (batch['pixels'].mean, batch['pixels'].var):
+        assert leaf.grad.isfinite().all() and leaf.grad.abs().sum() > 0
+
+
+def test_closed_form_with_prototypes_as_negatives():
+    """With one pixel per class the anchors are known."""
+    batch = make_batch([0, 1, 3], repeat=1)
+    loss = MLSContrastLoss(
+        prototypes='batch', temperature=0.5, loss_weight=3.0)(**batch)
+    pixels, prototypes = batch['pixels'], batch['evidence'].prototypes()
+    present = [0, 1, 3]
+    scores = mutual_likelihood_score(
+        pixels.mean[:, None],
+        pixels.var[:, None],
+        prototypes.mean[present],
+        prototypes.var[present],
+        normalize=True)
+    expected = 3 * F.cross_entropy(scores / 0.5, torch.arange(3))
+    torch.testing.assert_close(loss['loss_contrast'], expected)
+
+
+@pytest.mark.parametrize('negatives', NEGATIVES)
+@pytest.mark.parametrize('case', ['one class', 'nothing valid', 'no hard'])
+def test_nothing_to_contrast_is_an_attached_zero(negatives, case):
+    batch = make_batch([2] if case == 'one class' else [0, 1])
+    if case == 'nothing valid':
+        batch['valid'] = torch.zeros_like(batch['valid'])
+        batch['evidence'] = ClassEvidence.from_pixels(
+            batch['pixels'].detach(), batch['label'], batch['valid'],
+            NUM_CLASSES)
+    if case == 'no hard':
+        batch['own_prob'] = torch.ones_like(batch['own_prob'])
+    loss = MLSContrastLoss(negatives=negatives)(**batch)['loss_contrast']
+    assert loss == 0
+    loss.backward()
+    assert batch['pixels'].mean.grad.eq(0).all()
+
+
+def test_classes_only_the_bank_knows_are_negatives():
+    batch = make_batch([0])
+    assert MLSContrastLoss()(**batch)['loss_contrast'] == 0
+    earlier = make_batch([1, 2])
+    batch['bank'].collect(earlier['evidence'])
+    batch['bank'].commit()
+    assert MLSContrastLoss()(**batch)['loss_contrast'] > 0
+    assert MLSContrastLoss(
+        prototypes='batch')(**batch)['loss_contrast'] == 0
+
+
+def test_doubtful_anchors_pull_less():
+    gradients = []
+    for factor in (1, 100):
+        batch = make_batch([0, 1])
+        pixels = batch['pixels']
+        batch['pixels'] = DiagonalGaussian(pixels.mean, factor * pixels.var)
+        torch.manual_seed(0)
+        loss = MLSContrastLoss(prototypes='batch')(**batch)
+        loss['loss_contrast'].backward()
+        gradients.append(pixels.mean.grad.norm())
+    assert gradients[1] < 0.25 * gradients[0]
+
+
+def test_shared_negatives_give_the_same_mean_loss():
+    batch = make_batch([0, 1, 2, 3])
+
+    def draws(shared: bool) -> torch.Tensor:
+        loss = MLSContrastLoss(
+            'reference',
+            temperature=0.5,
+            anchors=dict(num_queries=20),
+            negatives=dict(num_negatives=8, shared=shared))
+        return torch.stack(
+            [loss(**batch)['loss_contrast'].detach() for _ in range(200)])
+
+    one, other = draws(True), draws(False)
+    error = ((one.var() + other.var()) / 200).sqrt()
+    assert (one.mean() - other.mean()).abs() < 4 * error
+
+
+def test_draws_come_from_the_right_pixels():
+    label = torch.tensor([0, 1, 0, 2, 1, 0, 2, 2])
+    mask = torch.tensor([1, 1, 0, 1, 1, 1, 0, 1]).bool()
+    groups = PixelGroups.from_labels(label, mask, NUM_CLASSES)
+    assert groups.count.tolist() == [2, 2, 2, 0]
+    torch.manual_seed(0)
+    classes = torch.arange(3).repeat(3000)
+    drawn = groups.draw(classes)
+    assert label[drawn].equal(classes)
+    counts = drawn.bincount(minlength=8)
+    assert counts[~mask].eq(0).all()
+    assert counts[mask].min() > 1400
+
+
+def test_class_probabilities_leave_out_the_own_and_the_absent():
+    scene = make_scene(make_batch([0, 1, 3]))
+    prob = scene.class_probabilities(torch.tensor([0, 3]), scene.available)
+    torch.testing.assert_close(prob.sum(1), torch.ones(2))
+    assert prob[0, 0] == prob[1, 3] == 0 and prob[:, 2].eq(0).all()
+
+
+@pytest.mark.parametrize('source, shape', [
+    (PrototypeNegatives(), (2, 5, NUM_CLASSES)),
+    (PixelNegatives(7), (2, 5, 7)),
+    (PixelNegatives(7, shared=False), (2, 5, 7)),
+    (VirtualNegatives(7), (2, 5, 7)),
+])
+def test_shapes_of_negative_scores(source, shape):
+    batch = make_batch([0, 1, 3])
+    classes = torch.tensor([0, 3])
+    anchors = batch['pixels'][torch.arange(10).view(2, 5)]
+    scores = source.score(anchors, classes, make_scene(batch))
+    assert scores.shape == shape
+    if isinstance(source, PrototypeNegatives):
+        assert scores[0, :, 0].isinf().all() and scores[:, :, 2].isinf().all()
+        assert scores[0, :, [1, 3]].isfinite().all()
+
+
+@pytest.mark.parametrize('settings, message', [
+    (dict(preset='best'), "contrast.preset='best'"),
+    (dict(temprature=1), "no setting \\['temprature'\\]"),
+    (dict(temperature=0), 'contrast.temperature=0'),
+    (dict(reduction='max'), "reduction='max'"),
+    (dict(prototypes='all'), "contrast.prototypes='all'"),
+    (dict(prototype_variance='x'), "contrast.prototype_variance='x'"),
+    (dict(anchors=dict(num_queries=0)), 'num_queries=0'),
+])
+def test_bad_settings_are_named(settings, message):
+    with pytest.raises(ValueError, match=message):
+        MLSContrastLoss(**settings)

@@ -1,0 +1,65 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+import importlib
+
+import pytest
+import torch
+
+from prcl_mmseg.gaussian import DiagonalGaussian, mutual_likelihood_score
+from prcl_mmseg.models import pairwise_mls
+
+
+@pytest.fixture(params=[1, 100, 2**20])
+def block_size(request, monkeypatch) -> None:
+    """One pair at a time, a few, and everything at once."""
+    # The function hides the module of its name.
+    module = importlib.import_module('prcl_mmseg.models.losses.pairwise_mls')
+    monkeypatch.setattr(module, '_BLOCK_SIZE', dict(cpu=request.param))
+
+
+@pytest.fixture
+def scene() -> tuple:
+    torch.manual_seed(0)
+    anchors = DiagonalGaussian(
+        torch.randn(3, 5, 8, requires_grad=True),
+        (torch.rand(3, 5, 8) + 0.1).requires_grad_())
+    keys = DiagonalGaussian(
+        torch.randn(20, 8, requires_grad=True),
+        (torch.rand(20, 8) + 0.1).requires_grad_())
+    return anchors, keys, torch.randint(20, (3, 7))
+
+
+def materialized(anchors, keys, index, reduction) -> torch.Tensor:
+    keys = keys.detach()[index]
+    return mutual_likelihood_score(
+        anchors.mean[:, :, None],
+        anchors.var[:, :, None],
+        keys.mean[:, None],
+        keys.var[:, None],
+        reduction=reduction)
+
+
+@pytest.mark.parametrize('reduction', ['sum', 'mean'])
+def test_equals_the_materialized_score(block_size, scene, reduction):
+    anchors, keys, index = scene
+    score = pairwise_mls(anchors, keys, index, reduction)
+    expected = materialized(anchors, keys, index, reduction)
+    torch.testing.assert_close(score, expected)
+    weight = torch.randn_like(score)
+    leaves = [anchors.mean, anchors.var]
+    gradients = torch.autograd.grad((score * weight).sum(), leaves)
+    wanted = torch.autograd.grad((expected * weight).sum(), leaves)
+    for gradient, value in zip(gradients, wanted):
+        torch.testing.assert_close(gradient, value, rtol=1e-4, atol=1e-5)
+
+
+def test_keys_are_constants(scene):
+    anchors, keys, index = scene
+    pairwise_mls(anchors, keys, index).sum().backward()
+    assert anchors.mean.grad is not None
+    assert keys.mean.grad is None and keys.var.grad is None
+
+
+def test_half_precision_is_scored_in_fp32(scene):
+    anchors, keys, index = scene
+    half = DiagonalGaussian(anchors.mean.half(), anchors.var.half())
+    assert pairwise_mls(half, keys, index).dtype == torch.float32

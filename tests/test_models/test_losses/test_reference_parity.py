@@ -1,0 +1,134 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Agreement with the arithmetic of the published code.
+
+``tests/data/prcl_reference.npz`` holds inputs and outputs of that code for
+one small map with 5 classes, of which 0, 1, 2 and 4 are present.
+"""
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from prcl_mmseg.gaussian import DiagonalGaussian, mutual_likelihood_score
+from prcl_mmseg.models import (ClassEvidence, ContrastScene, MLSContrastLoss,
+                               PixelGroups, PrototypeBank, pairwise_mls)
+from prcl_mmseg.models.decode_heads.embedding_branches import VarianceBranch
+
+FILE = Path(__file__).resolve().parents[2] / 'data' / 'prcl_reference.npz'
+NUM_CLASSES = 5
+
+
+@pytest.fixture(scope='module')
+def data() -> dict:
+    with np.load(FILE) as file:
+        return {key: torch.from_numpy(np.asarray(file[key])) for key in file}
+
+
+@pytest.fixture
+def pixels(data) -> DiagonalGaussian:
+    return DiagonalGaussian(
+        data['map_mu'].permute(0, 2, 3, 1).flatten(0, 2),
+        data['map_var'].permute(0, 2, 3, 1).flatten(0, 2))
+
+
+@pytest.fixture
+def label(data) -> torch.Tensor:
+    return data['map_label'].flatten()
+
+
+@pytest.fixture
+def valid(data) -> torch.Tensor:
+    return data['map_mask'].flatten() > 0
+
+
+@pytest.fixture
+def evidence(pixels, label, valid) -> ClassEvidence:
+    return ClassEvidence.from_pixels(pixels, label, valid, NUM_CLASSES)
+
+
+def test_scores(data):
+    score = mutual_likelihood_score(
+        data['mls_mu0'],
+        data['mls_var0'],
+        data['mls_mu1'],
+        data['mls_var1'],
+        reduction='mean',
+        normalize=True)
+    torch.testing.assert_close(score, data['mls_out'])
+
+
+def test_prototypes(data, evidence):
+    present = data['present_classes']
+    assert evidence.present.nonzero().flatten().equal(present)
+    prototypes = evidence.prototypes('posterior')
+    torch.testing.assert_close(prototypes.mean[present], data['proto_mu'])
+    torch.testing.assert_close(prototypes.var[present], data['proto_var'])
+
+
+def test_class_sampling_probabilities(data, pixels, label, valid, evidence):
+    present = data['present_classes']
+    scene = ContrastScene(
+        pixels=pixels,
+        groups=PixelGroups.from_labels(label, valid, NUM_CLASSES),
+        prototypes=evidence.prototypes('posterior'),
+        available=evidence.present,
+        temperature=float(data['temperature']),
+        reduction='mean',
+        normalize=True)
+    prob = scene.class_probabilities(present, scene.available)
+    for row, own in enumerate(range(len(present))):
+        # The published order: the classes after the own one, then before it.
+        others = present.roll(-own)[1:]
+        torch.testing.assert_close(prob[row, others],
+                                   data['class_sampling_prob'][row])
+        assert prob[row, present[own]] == 0
+
+
+def test_logits_and_loss(data):
+    classes, queries, num_keys, dims = data['keys_mu'].shape
+    anchors = DiagonalGaussian(
+        F.normalize(data['anchor_mu'], dim=-1).view(-1, 1, dims),
+        data['anchor_var'].view(-1, 1, dims))
+    keys = DiagonalGaussian(
+        F.normalize(data['keys_mu'], dim=-1).view(-1, dims),
+        data['keys_var'].reshape(-1, dims))
+    index = torch.arange(classes * queries * num_keys).view(-1, num_keys)
+    logits = pairwise_mls(anchors, keys, index, 'mean')
+    logits = logits.view(classes, queries, num_keys)
+    torch.testing.assert_close(logits, data['logits'])
+    logits = logits / data['temperature']
+    loss = (logits.logsumexp(2) - logits[..., 0]).mean()
+    torch.testing.assert_close(loss, data['loss'])
+
+
+def test_reference_preset_draws_from_the_same_distribution(
+        data, pixels, label, valid, evidence):
+    """The published loss is one draw of what the preset's draws average."""
+    torch.manual_seed(0)
+    loss = MLSContrastLoss(
+        'reference',
+        temperature=float(data['temperature']),
+        anchors=dict(
+            num_queries=int(data['num_queries']),
+            threshold=float(data['strong_threshold'])),
+        negatives=dict(num_negatives=int(data['num_negatives'])))
+    prob = data['map_prob'].permute(0, 2, 3, 1).flatten(0, 2)
+    own_prob = prob.gather(1, label[:, None])[:, 0]
+    draws = torch.stack([
+        loss(pixels, label, valid, own_prob, evidence,
+             PrototypeBank(NUM_CLASSES, 16))['loss_contrast']
+        for _ in range(200)
+    ])
+    assert (draws.mean() - data['loss']).abs() < 3 * draws.std()
+
+
+def test_variance_branch(data):
+    hidden, in_channels = data['head_fc1'].shape
+    branch = VarianceBranch(in_channels, hidden, dict(type='BN'))
+    with torch.no_grad():
+        branch.conv1.weight.copy_(data['head_fc1'][..., None, None])
+        branch.conv2.weight.copy_(data['head_fc2'][..., None, None])
+    torch.testing.assert_close(
+        branch(data['head_x']), data['head_out'], rtol=1e-5, atol=1e-5)

@@ -1,0 +1,143 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+import pytest
+import torch
+
+from prcl_mmseg.gaussian import DiagonalGaussian
+from prcl_mmseg.models import ClassEvidence, PrototypeBank
+
+
+@pytest.fixture
+def pixels() -> DiagonalGaussian:
+    generator = torch.Generator().manual_seed(0)
+    return DiagonalGaussian(
+        torch.randn(40, 6, generator=generator),
+        torch.rand(40, 6, generator=generator) + 0.1)
+
+
+@pytest.fixture
+def label() -> torch.Tensor:
+    # Class 3 never occurs.
+    return torch.arange(40) % 3
+
+
+def evidence_of(pixels, label, valid=None) -> ClassEvidence:
+    valid = torch.ones_like(label).bool() if valid is None else valid
+    return ClassEvidence.from_pixels(pixels, label, valid, num_classes=4)
+
+
+def test_posterior_is_the_fusion_of_the_valid_pixels(pixels, label):
+    valid = torch.arange(40) % 5 > 0
+    label = label.where(valid, 255)
+    evidence = evidence_of(pixels, label, valid)
+    prototypes = evidence.prototypes('posterior', min_var=0)
+    for number in range(3):
+        fused = pixels[label == number].fuse(0)
+        torch.testing.assert_close(prototypes.mean[number], fused.mean)
+        torch.testing.assert_close(prototypes.var[number], fused.var)
+    assert evidence.present.tolist() == [True, True, True, False]
+    assert evidence.count[:3].sum() == valid.sum()
+
+
+def test_mean_precision_is_the_variance_of_a_typical_pixel(label):
+    pixels = DiagonalGaussian(torch.randn(40, 6), torch.full((40, 6), 0.3))
+    prototypes = evidence_of(pixels, label).prototypes('mean_precision')
+    torch.testing.assert_close(prototypes.var[:3], torch.full((3, 6), 0.3))
+
+
+def test_absent_class_is_finite(pixels, label):
+    for variance in ('posterior', 'mean_precision'):
+        prototypes = evidence_of(pixels, label).prototypes(variance)
+        assert prototypes.mean[3].eq(0).all() and prototypes.var[3].eq(1).all()
+
+
+def test_unknown_variance_is_named(pixels, label):
+    with pytest.raises(ValueError, match="prototype_variance='median'"):
+        evidence_of(pixels, label).prototypes('median')
+
+
+def test_evidence_of_parts_adds_up(pixels, label):
+    first = evidence_of(pixels[:17], label[:17])
+    second = evidence_of(pixels[17:], label[17:])
+    total = first.add(second, keep=1)
+    whole = evidence_of(pixels, label)
+    torch.testing.assert_close(total.precision, whole.precision)
+    torch.testing.assert_close(total.information, whole.information)
+    torch.testing.assert_close(total.count, whole.count)
+
+
+def test_bank_forgets_only_classes_with_new_evidence(pixels, label):
+    bank = PrototypeBank(4, 6, forgetting=0.5)
+    old = evidence_of(pixels, label)
+    bank.collect(old)
+    bank.commit()
+    new = evidence_of(pixels, label, valid=label == 1)
+    bank.collect(new)
+    bank.commit()
+    torch.testing.assert_close(bank.count[1], 1.5 * old.count[1])
+    torch.testing.assert_close(bank.precision[1], 1.5 * old.precision[1])
+    torch.testing.assert_close(bank.precision[0], old.precision[0])
+    assert bank.seen.tolist() == [True, True, True, False]
+
+
+def test_bank_without_forgetting_fuses_all(pixels, label):
+    bank = PrototypeBank(4, 6, forgetting=0, min_var=0)
+    for part in (slice(0, 10), slice(10, 40)):
+        bank.collect(evidence_of(pixels[part], label[part]))
+        bank.commit()
+    prototypes = bank.prototypes('posterior')
+    fused = pixels[label == 2].fuse(0)
+    torch.testing.assert_close(prototypes.mean[2], fused.mean)
+    torch.testing.assert_close(prototypes.var[2], fused.var)
+
+
+def test_variance_has_a_floor(label):
+    pixels = DiagonalGaussian(torch.randn(40, 6), torch.full((40, 6), 1e-6))
+    bank = PrototypeBank(4, 6, min_var=0.01)
+    bank.collect(evidence_of(pixels, label))
+    bank.commit()
+    assert bank.prototypes('posterior').var[:3].eq(0.01).all()
+
+
+def test_preview_is_the_bank_after_the_commit(pixels, label):
+    bank = PrototypeBank(4, 6)
+    evidence = evidence_of(pixels, label)
+    preview = bank.preview(evidence)
+    assert not bank.seen.any()
+    bank.collect(evidence)
+    bank.commit()
+    torch.testing.assert_close(preview.precision, bank.precision)
+
+
+def test_accumulated_passes_are_committed_as_one_batch(pixels, label):
+    parts, whole = PrototypeBank(4, 6), PrototypeBank(4, 6)
+    for bank in (parts, whole):
+        bank.collect(evidence_of(pixels, label))
+        bank.commit()
+    for part in (slice(0, 15), slice(15, 40)):
+        parts.collect(evidence_of(pixels[part], label[part]))
+    whole.collect(evidence_of(pixels, label))
+    parts.commit()
+    whole.commit()
+    torch.testing.assert_close(parts.precision, whole.precision)
+
+
+def test_commit_without_evidence_changes_nothing(pixels, label):
+    bank = PrototypeBank(4, 6)
+    bank.collect(evidence_of(pixels, label))
+    bank.commit()
+    before = bank.precision.clone()
+    bank.commit()
+    assert bank.precision.equal(before)
+
+
+def test_bank_is_in_the_state_dict(pixels, label):
+    bank, other = PrototypeBank(4, 6), PrototypeBank(4, 6)
+    bank.collect(evidence_of(pixels, label))
+    bank.commit()
+    other.load_state_dict(bank.state_dict())
+    assert other.prototypes().mean.equal(bank.prototypes().mean)
+
+
+def test_bad_forgetting_is_named():
+    with pytest.raises(ValueError, match='prototype_bank.forgetting=2'):
+        PrototypeBank(4, 6, forgetting=2)

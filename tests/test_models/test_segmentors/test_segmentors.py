@@ -1,0 +1,264 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+import copy
+
+import pytest
+import tiny
+import torch
+from mmengine.runner import load_checkpoint
+from mmseg.registry import MODELS
+
+from prcl_mmseg.models.segmentors.joint_forward import (joint_forward,
+                                                        segmentor_losses)
+from prcl_mmseg.models.segmentors.mean_teacher import as_multiclass
+from prcl_mmseg.models.segmentors.restore import restore_map
+
+
+def build(kind: str = 'PRCL', segmentor: dict = None, **settings):
+    if kind == 'PRCL':
+        settings.setdefault('probabilistic_head', dict(embed_dims=6))
+    settings.setdefault('num_classes', tiny.NUM_CLASSES)
+    model = MODELS.build(
+        dict(
+            type=kind,
+            segmentor=segmentor or tiny.segmentor(),
+            crop_size=(32, 32),
+            **settings))
+    return model.train()
+
+
+def total_loss(model, inputs, samples) -> tuple:
+    losses = model(inputs, samples, mode='loss')
+    return model.parse_losses(losses)
+
+
+@pytest.mark.parametrize('segmentor', [tiny.segmentor, tiny.cascade])
+def test_every_parameter_of_the_student_learns(segmentor):
+    model = build(segmentor=segmentor())
+    loss, log = total_loss(model, *tiny.semi_batch())
+    assert loss.isfinite() and log['loss_contrast'] > 0
+    loss.backward()
+    for name, parameter in model.student.named_parameters():
+        assert parameter.grad is not None, name
+    for name, parameter in model.teacher.named_parameters():
+        assert not parameter.requires_grad, name
+
+
+@pytest.mark.parametrize('segmentor', [tiny.segmentor, tiny.cascade])
+def test_losses_of_the_joint_batch_are_the_segmentors_own(segmentor):
+    """In evaluation mode, so that the batch does not change the norms."""
+    student = build('MeanTeacher', segmentor=segmentor()).student.eval()
+    inputs, samples = tiny.semi_batch()
+    output = joint_forward(student, torch.cat(list(inputs.values())))
+    losses = segmentor_losses(student, output, samples['labeled'])
+    expected = student.loss(inputs['labeled'], samples['labeled'])
+    assert losses.keys() == expected.keys()
+    for name in losses:
+        torch.testing.assert_close(losses[name], expected[name])
+    # The heads are themselves again.
+    torch.testing.assert_close(
+        student.loss(inputs['labeled'], samples['labeled']), expected)
+
+
+@pytest.mark.parametrize('kind', ['SemiBaseSegmentor', 'MeanTeacher', 'PRCL'])
+def test_without_unlabeled_images_it_is_supervised(kind):
+    inputs, samples = tiny.semi_batch()
+    plain = build('SemiBaseSegmentor')
+    names = set(plain.loss(inputs['labeled'], samples['labeled']))
+    model = build(kind)
+    only_labeled = (dict(labeled=inputs['labeled']),
+                    dict(labeled=samples['labeled']))
+    losses = model.loss(*only_labeled)
+    if kind == 'PRCL':
+        assert losses.pop('loss_contrast') == 0
+    assert set(losses) == names
+    loss, _ = total_loss(model, *only_labeled)
+    loss.backward()
+    assert all(p.grad is not None for p in model.student.parameters())
+
+
+def test_padding_gets_no_pseudo_label():
+    model = build('MeanTeacher')
+    inputs, samples = tiny.semi_batch()
+    samples['unlabeled'][0].set_metainfo(dict(padding_size=(0, 12, 0, 5)))
+    weak = model.pseudo_label(inputs['unlabeled'], samples['unlabeled'])
+    assert weak.label[0, 27:].eq(255).all()
+    assert weak.label[0, :, 20:].eq(255).all()
+    assert weak.confidence[0, 27:].eq(0).all()
+    assert weak.label[0, :27, :20].lt(tiny.NUM_CLASSES).all()
+    assert weak.label[1].lt(tiny.NUM_CLASSES).all()
+    assert weak.confidence[1].min() >= 1 / tiny.NUM_CLASSES
+
+
+def test_pseudo_labels_are_the_teachers():
+    model = build('MeanTeacher')
+    with torch.no_grad():
+        for parameter in model.student.parameters():
+            parameter.add_(torch.randn_like(parameter))
+    inputs, samples = tiny.semi_batch()
+    weak = model.pseudo_label(inputs['unlabeled'], samples['unlabeled'])
+    teacher = model.teacher.module.predict(inputs['unlabeled'])
+    for label, sample in zip(weak.label, teacher):
+        assert label.equal(sample.pred_sem_seg.data[0])
+
+
+def test_parts_of_different_size_are_refused():
+    model = build('MeanTeacher')
+    inputs, samples = tiny.semi_batch()
+    inputs['unlabeled'] = torch.randn(2, 3, 24, 32)
+    with pytest.raises(ValueError, match='model.crop_size'):
+        model.loss(inputs, samples)
+
+
+@pytest.mark.parametrize('classes, out_channels', [(2, 2), (2, 1)])
+def test_two_classes(classes, out_channels):
+    loss = dict(type='CrossEntropyLoss', use_sigmoid=out_channels == 1)
+    head = tiny.fcn_head(
+        num_classes=2,
+        out_channels=out_channels,
+        threshold=0.5 if out_channels == 1 else None,
+        loss_decode=loss)
+    model = build(
+        segmentor=tiny.segmentor(decode_head=head, auxiliary_head=None),
+        num_classes=2)
+    total, log = total_loss(model, *tiny.semi_batch(classes=2))
+    assert total.isfinite() and log['loss_contrast'] > 0
+    total.backward()
+    sample = model.eval().predict(torch.randn(1, 3, 32, 32))[0]
+    assert sample.pred_sem_seg.data.max() <= 1
+    assert sample.pred_variance.data.shape == (1, 32, 32)
+
+
+def test_one_channel_means_the_same_under_the_softmax():
+    logits = torch.randn(2, 1, 4, 4)
+    prob = as_multiclass(logits).softmax(1)
+    torch.testing.assert_close(prob[:, 1:], logits.sigmoid())
+
+
+def test_images_without_any_label_do_no_harm():
+    model = build()
+    inputs, samples = tiny.semi_batch()
+    for sample in samples['labeled']:
+        sample.gt_sem_seg.data.fill_(255)
+    for sample in samples['unlabeled']:
+        sample.set_metainfo(dict(padding_size=(0, 32, 0, 32)))
+    loss, log = total_loss(model, inputs, samples)
+    assert loss.isfinite() and log['loss_contrast'] == 0
+    loss.backward()
+    assert all(p.grad.isfinite().all() for p in model.student.parameters())
+
+
+@pytest.mark.parametrize('mode', [
+    dict(mode='whole'),
+    dict(mode='slide', crop_size=(16, 16), stride=(10, 10))
+])
+@pytest.mark.parametrize('role', ['teacher', 'student'])
+def test_prediction_is_mmsegs_and_the_variance(mode, role):
+    from mmengine.config import ConfigDict
+    model = build(
+        segmentor=tiny.segmentor(test_cfg=ConfigDict(mode)),
+        predict_with=role).eval()
+    if role == 'student':
+        torch.nn.init.normal_(model.student.decode_head.head.conv_seg.weight)
+    images = torch.randn(2, 3, 32, 32)
+    samples = tiny.samples(2, labeled=False)
+    for sample in samples:
+        sample.set_metainfo(
+            dict(
+                ori_shape=(20, 26),
+                padding_size=(0, 4, 0, 2),
+                flip=True,
+                flip_direction='horizontal'))
+    expected = getattr(model, role)
+    expected = getattr(expected, 'module', expected).predict(
+        images, copy.deepcopy(samples))
+    results = model.predict(images, samples)
+    for result, plain in zip(results, expected):
+        torch.testing.assert_close(result.seg_logits.data,
+                                   plain.seg_logits.data)
+        assert result.pred_sem_seg.data.equal(plain.pred_sem_seg.data)
+        assert result.pred_variance.data.shape == (1, 20, 26)
+        assert 0 < result.pred_variance.data.min()
+        assert result.pred_variance.data.max() < 1
+    assert model.out_channels == tiny.NUM_CLASSES
+
+
+def test_a_map_goes_the_way_of_the_logits_back_to_the_image():
+    model = build().eval()
+    logits = torch.randn(1, 3, 32, 32)
+    meta = dict(
+        ori_shape=(20, 26),
+        padding_size=(1, 4, 3, 2),
+        flip=True,
+        flip_direction='vertical')
+    sample = tiny.samples(1, labeled=False)[0]
+    sample.set_metainfo(meta)
+    expected = model.postprocess_result(logits, [sample])[0].seg_logits.data
+    torch.testing.assert_close(
+        restore_map(logits[0], meta, model.align_corners), expected)
+
+
+@pytest.mark.parametrize('kind', ['SemiBaseSegmentor', 'PRCL'])
+def test_weights_of_a_plain_segmentor_load_into_both(kind, tmp_path):
+    plain = MODELS.build(tiny.segmentor())
+    torch.save(dict(state_dict=plain.state_dict()), tmp_path / 'plain.pth')
+    model = build(kind)
+    load_checkpoint(model, str(tmp_path / 'plain.pth'), map_location='cpu')
+    for segmentor in (model.student, model.teacher.module):
+        state = segmentor.state_dict()
+        for name, value in plain.state_dict().items():
+            if kind == 'PRCL' and name.startswith('decode_head.'):
+                name = name.replace('decode_head.', 'decode_head.head.')
+            assert state[name].equal(value), name
+
+
+def test_own_checkpoint_round_trip():
+    model, other = build(), build()
+    inputs, samples = tiny.semi_batch()
+    model.loss(inputs, samples)
+    model.prototype_bank.commit()
+    model.update_teacher()
+    other.load_state_dict(model.state_dict())
+    for name, value in model.state_dict().items():
+        assert other.state_dict()[name].equal(value), name
+
+
+def test_teacher_starts_as_the_student_and_always_evaluates():
+    model = build()
+    model.init_weights()
+    for name, value in model.student.state_dict().items():
+        assert model.teacher.module.state_dict()[name].equal(value), name
+    model.train()
+    assert model.student.training
+    assert not any(m.training for m in model.teacher.modules())
+
+
+def test_roles():
+    model = build('SemiBaseSegmentor')
+    assert model.predictor is model.teacher.module
+    with model.predicting_with('student'):
+        assert model.predictor is model.student
+    assert model.predictor is model.teacher.module
+    alone = build('SemiBaseSegmentor', teacher=None)
+    assert alone.predictor is alone.student and alone.roles == ['student']
+
+
+@pytest.mark.parametrize('kind, settings, message', [
+    ('PRCL', dict(num_classes=None), 'model.num_classes=None'),
+    ('PRCL', dict(num_classes=1), 'model.num_classes=1'),
+    ('PRCL', dict(predict_with='ema'), "model.predict_with='ema'"),
+    ('MeanTeacher', dict(teacher=None), 'model.teacher=None'),
+    ('SemiBaseSegmentor',
+     dict(segmentor=tiny.segmentor(data_preprocessor=None)),
+     'data_preprocessor is missing'),
+])
+def test_bad_settings_are_named(kind, settings, message):
+    with pytest.raises(ValueError, match=message):
+        build(kind, **settings)
+
+
+def test_class_count_and_crop_size_reach_every_part():
+    model = build(num_classes=7)
+    assert model.student.decode_head.num_classes == 7
+    assert model.student.auxiliary_head.conv_seg.out_channels == 7
+    assert model.data_preprocessor.preprocessor.size == (32, 32)
+    assert len(model.prototype_bank.count) == 7

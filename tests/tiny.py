@@ -1,0 +1,101 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Segmentors and batches small enough for unit tests."""
+import torch
+from mmengine.config import ConfigDict
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+
+BN = dict(type='BN')
+NUM_CLASSES = 3
+
+
+def fcn_head(**settings) -> dict:
+    return {
+        **dict(
+            type='FCNHead',
+            in_channels=16,
+            in_index=1,
+            channels=8,
+            num_convs=1,
+            concat_input=False,
+            dropout_ratio=0,
+            num_classes=NUM_CLASSES,
+            norm_cfg=BN,
+            loss_decode=dict(type='CrossEntropyLoss')),
+        **settings
+    }
+
+
+def segmentor(**settings) -> dict:
+    return {
+        **dict(
+            type='EncoderDecoder',
+            data_preprocessor=dict(
+                type='SegDataPreProcessor',
+                mean=[127.] * 3,
+                std=[60.] * 3,
+                pad_val=0,
+                seg_pad_val=255),
+            backbone=dict(
+                type='ResNet',
+                depth=18,
+                num_stages=2,
+                strides=(1, 2),
+                dilations=(1, 1),
+                base_channels=8,
+                stem_channels=8,
+                out_indices=(0, 1),
+                norm_cfg=BN),
+            decode_head=fcn_head(),
+            auxiliary_head=fcn_head(in_channels=8, in_index=0),
+            train_cfg=dict(),
+            test_cfg=ConfigDict(mode='whole')),
+        **settings
+    }
+
+
+def cascade() -> dict:
+    ocr = dict(
+        type='OCRHead',
+        in_channels=16,
+        in_index=1,
+        channels=8,
+        ocr_channels=8,
+        dropout_ratio=0,
+        num_classes=NUM_CLASSES,
+        norm_cfg=BN,
+        loss_decode=dict(type='CrossEntropyLoss'))
+    return segmentor(
+        type='CascadeEncoderDecoder',
+        num_stages=2,
+        decode_head=[fcn_head(), ocr],
+        auxiliary_head=None)
+
+
+def samples(num: int,
+            size: tuple = (32, 32),
+            labeled: bool = True,
+            classes: int = NUM_CLASSES) -> list:
+    result = []
+    for _ in range(num):
+        sample = SegDataSample(
+            metainfo=dict(img_shape=size, ori_shape=size, pad_shape=size))
+        if labeled:
+            sample.gt_sem_seg = PixelData(
+                data=torch.randint(classes, (1, *size)))
+        result.append(sample)
+    return result
+
+
+def semi_batch(num: int = 2,
+               size: tuple = (32, 32),
+               classes: int = NUM_CLASSES) -> tuple:
+    """Inputs and data samples as the preprocessor gives them."""
+    torch.manual_seed(0)
+    inputs = dict(
+        labeled=torch.randn(num, 3, *size),
+        unlabeled=torch.randn(num, 3, *size))
+    data_samples = dict(
+        labeled=samples(num, size, classes=classes),
+        unlabeled=samples(num, size, labeled=False))
+    return inputs, data_samples

@@ -55,7 +55,10 @@ class DemoSegDataset(SplitSegDataset):
             generate_demo(data_root)
         barrier()
         super().__init__(
-            ann_file=f'{split}.txt', data_root=data_root, **kwargs)
+            ann_file=f'{split}.txt',
+            data_root=data_root,
+            data_prefix=dict(img_path='images'),
+            **kwargs)
 
 
 def generate_demo(root: str, manifest: dict = MANIFEST) -> str:

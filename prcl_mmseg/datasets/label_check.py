@@ -65,15 +65,15 @@ def check_class_count(dataset_metainfo: Mapping[str, Any],
     if classes is None:
         raise ValueError(
             'The dataset\'s `metainfo.classes` is not set, while '
-            f'`model.decode_head.num_classes` is {num_classes}. Set '
+            f'`model.num_classes` is {num_classes}. Set '
             '`metainfo=dict(classes=(...))` of the dataset to the class '
             'names.')
     if len(classes) != num_classes:
         raise ValueError(
-            f'`model.decode_head.num_classes` is {num_classes}, but the '
+            f'`model.num_classes` is {num_classes}, but the '
             f'dataset\'s `metainfo.classes` names {len(classes)} classes: '
-            f'{_shorten(classes)}. Set `num_classes={len(classes)}` in every '
-            'head of the model, or correct `metainfo.classes`.')
+            f'{_shorten(classes)}. Set `model.num_classes={len(classes)}`, or '
+            'correct `metainfo.classes`.')
 
 
 def log_class_histogram(histogram: np.ndarray,

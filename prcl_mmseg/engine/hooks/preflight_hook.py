@@ -1,10 +1,9 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Iterator
+from typing import Optional
 
 from mmengine.dist import get_world_size, master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from mmseg.datasets import BaseSegDataset
 from mmseg.registry import HOOKS
 
 from ...datasets import SemiSegDataset
@@ -23,8 +22,8 @@ class PreflightHook(Hook):
     any, and prints the effective batch.
 
     Args:
-        max_images (int, optional): Read at most this many masks, evenly
-            spread. None reads all. Defaults to 2000.
+        max_images (int, optional): Read at most this many masks. None reads
+            all. Defaults to 2000.
 
     Raises:
         ValueError: Names the config key or file, the value and the cure.
@@ -32,7 +31,7 @@ class PreflightHook(Hook):
 
     priority = 'VERY_HIGH'
 
-    def __init__(self, max_images: int = 2000) -> None:
+    def __init__(self, max_images: Optional[int] = 2000) -> None:
         self.max_images = max_images
 
     def before_train(self, runner: Runner) -> None:
@@ -45,11 +44,9 @@ class PreflightHook(Hook):
 
     @master_only
     def _check_masks(self, dataset, model) -> None:
-        labeled = getattr(dataset, 'labeled', dataset)
-        histogram = 0
-        for part in _leaf_datasets(labeled):
-            histogram = histogram + check_labels(
-                part, model.num_classes, model.ignore_index, self.max_images)
+        histogram = check_labels(
+            getattr(dataset, 'labeled', dataset), model.num_classes,
+            model.ignore_index, self.max_images)
         log_class_histogram(histogram, dataset.metainfo['classes'])
 
     @staticmethod
@@ -67,12 +64,3 @@ class PreflightHook(Hook):
             f'{get_world_size()} process(es); learning rate '
             f'{runner.optim_wrapper.get_lr()["lr"][0]:g}')
 
-
-def _leaf_datasets(dataset) -> Iterator[BaseSegDataset]:
-    """The mmseg datasets inside MMEngine's dataset wrappers."""
-    if isinstance(dataset, BaseSegDataset):
-        yield dataset
-    for part in getattr(dataset, 'datasets', []):
-        yield from _leaf_datasets(part)
-    if hasattr(dataset, 'dataset'):
-        yield from _leaf_datasets(dataset.dataset)

@@ -1,0 +1,65 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+import cv2
+import numpy as np
+import pytest
+
+from prcl_mmseg.datasets import DemoSegDataset, generate_demo
+from prcl_mmseg.datasets.demo import CLASSES, MANIFEST, draw_scene
+
+SMALL = dict(
+    MANIFEST, size=48, splits=dict(labeled=3, unlabeled=2, val=1))
+
+
+def test_files_and_lists(tmp_path):
+    root = generate_demo(str(tmp_path / 'demo'), SMALL)
+    names = sorted(path.name for path in (tmp_path / 'demo').rglob('*.png'))
+    assert names == sorted(
+        [f'labeled_{i:03d}.png' for i in range(3)] * 2 +
+        [f'unlabeled_{i:03d}.png' for i in range(2)] + ['val_000.png'] * 2)
+    assert (tmp_path / 'demo/unlabeled.txt').read_text().split() == [
+        'images/unlabeled_000.png', 'images/unlabeled_001.png'
+    ]
+    assert not list(tmp_path.glob('tmp*')), root
+
+
+def test_it_is_generated_once_and_again_for_another_manifest(tmp_path):
+    root = str(tmp_path / 'demo')
+    generate_demo(root, SMALL)
+    image = tmp_path / 'demo/images/val_000.png'
+    first, time = image.read_bytes(), image.stat().st_mtime_ns
+    generate_demo(root, SMALL)
+    assert image.stat().st_mtime_ns == time
+    generate_demo(root, dict(SMALL, seed=1))
+    assert image.read_bytes() != first
+    generate_demo(root, SMALL)
+    assert image.read_bytes() == first
+
+
+def test_other_files_are_left_alone(tmp_path):
+    (tmp_path / 'mine.txt').write_text('keep')
+    with pytest.raises(FileExistsError, match='data_root'):
+        generate_demo(str(tmp_path), SMALL)
+    assert (tmp_path / 'mine.txt').read_text() == 'keep'
+
+
+def test_every_class_occurs_in_the_labeled_scenes():
+    rng = np.random.default_rng([MANIFEST['seed'], 0])
+    labels = [
+        draw_scene(rng, MANIFEST['size'])[1]
+        for _ in range(MANIFEST['splits']['labeled'])
+    ]
+    counts = np.bincount(np.ravel(labels), minlength=len(CLASSES))
+    assert counts.min() > 0.02 * counts.sum()
+
+
+def test_dataset_generates_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr('prcl_mmseg.datasets.demo.generate_demo',
+                        lambda root: generate_demo(root, SMALL))
+    dataset = DemoSegDataset('labeled', data_root=str(tmp_path / 'demo'))
+    info = dataset.get_data_info(0)
+    mask = cv2.imread(info['seg_map_path'], cv2.IMREAD_UNCHANGED)
+    assert mask.shape == (48, 48) and mask.max() < len(CLASSES)
+    unlabeled = DemoSegDataset('unlabeled', data_root=str(tmp_path / 'demo'))
+    assert 'seg_map_path' not in unlabeled.get_data_info(0)
+    with pytest.raises(ValueError, match="'train'"):
+        DemoSegDataset('train', data_root=str(tmp_path / 'demo'))

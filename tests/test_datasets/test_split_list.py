@@ -1,0 +1,47 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+import pytest
+
+from prcl_mmseg.datasets import SplitEntry, read_split
+
+
+@pytest.mark.parametrize('text', [
+    'images/a.jpg masks/a.png\nimages/b.jpg masks/b.png\n',
+    'images/a.jpg\tmasks/a.png\nimages/b.jpg\tmasks/b.png',
+    '/images/a.jpg /masks/a.png\n\n/images/b.jpg /masks/b.png',
+    'images/a.jpg  masks/a.png\r\nimages/b.jpg  masks/b.png\r\n',
+    '\ufeffimages/a.jpg masks/a.png\nimages/b.jpg masks/b.png',
+])
+def test_two_columns(folder, write_list, text):
+    assert read_split(folder / write_list(text)) == [
+        SplitEntry('images/a.jpg', 'masks/a.png'),
+        SplitEntry('images/b.jpg', 'masks/b.png')
+    ]
+
+
+@pytest.mark.parametrize('text, images', [
+    ('2007_000032\n2007_000039', ['2007_000032', '2007_000039']),
+    ('images/a.jpg\nimages/b.jpg\n', ['images/a.jpg', 'images/b.jpg']),
+    ('/images/a.jpg None\n', ['images/a.jpg']),
+    ('my image.jpg\tNone\n', ['my image.jpg']),
+    ('\n \n', []),
+])
+def test_images_only(folder, write_list, text, images):
+    entries = read_split(folder / write_list(text))
+    assert entries == [SplitEntry(image) for image in images]
+
+
+@pytest.mark.parametrize('text, parts', [
+    ('a b c\n', ['list.txt, line 1', 'a b c', '3 columns']),
+    ('x\n/ y\n', ['list.txt, line 2', 'empty path']),
+    ('a\nb\na\n', ['list.txt', 'more than once', 'a (lines 1, 3)']),
+])
+def test_bad_lines_are_named(folder, write_list, text, parts):
+    with pytest.raises(ValueError) as error:
+        read_split(folder / write_list(text))
+    for part in parts:
+        assert part in str(error.value)
+
+
+def test_missing_list_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match='nowhere.txt'):
+        read_split(tmp_path / 'nowhere.txt')

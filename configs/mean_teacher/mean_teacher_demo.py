@@ -13,3 +13,5 @@ model = dict(
     num_classes=_base_.num_classes,
     crop_size=_base_.crop_size,
     **_base_.method)
+# Colours carry some of the meaning here.
+model['strong_augment']['transforms']['color']['hue'] = (-0.05, 0.05)

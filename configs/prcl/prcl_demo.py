@@ -14,3 +14,5 @@ model = dict(
     crop_size=_base_.crop_size,
     **_base_.method)
 model['probabilistic_head']['embed_dims'] = 32
+# Colours carry some of the meaning here.
+model['strong_augment']['transforms']['color']['hue'] = (-0.05, 0.05)

@@ -26,7 +26,7 @@ PALETTE = [[110, 110, 110], [230, 90, 60], [70, 130, 220], [90, 190, 90],
 HUE_SPREAD = 40
 # Images of each split. A change of the generator asks for a new version.
 MANIFEST = dict(
-    version=1, seed=0, size=96, splits=dict(labeled=8, unlabeled=240, val=60))
+    version=1, seed=0, size=96, splits=dict(labeled=16, unlabeled=240, val=60))
 
 
 @DATASETS.register_module()

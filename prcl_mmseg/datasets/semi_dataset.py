@@ -31,8 +31,8 @@ class SemiSegDataset(Dataset):
     an error.
 
     Args:
-        labeled (dict or Dataset): The labelled dataset or its config; any mmseg
-            dataset.
+        labeled (dict or Dataset): The labelled dataset or its config; any
+            mmseg dataset.
         unlabeled (dict or Dataset, optional): The unlabelled dataset or its
             config; any mmseg dataset. Defaults to None.
         samples_per_item (Sequence[int]): Labelled and unlabelled samples of an

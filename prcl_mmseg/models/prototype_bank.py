@@ -73,9 +73,10 @@ class ClassEvidence:
             keep (float): Share of the old evidence that remains, in [0, 1].
         """
         kept = torch.where(other.present, keep, 1.0).to(self.count)
-        return ClassEvidence(kept[:, None] * self.precision + other.precision,
-                             kept[:, None] * self.information +
-                             other.information, kept * self.count + other.count)
+        return ClassEvidence(
+            kept[:, None] * self.precision + other.precision,
+            kept[:, None] * self.information + other.information,
+            kept * self.count + other.count)
 
     def prototypes(self,
                    variance: str = 'mean_precision',

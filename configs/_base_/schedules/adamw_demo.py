@@ -1,4 +1,4 @@
 _base_ = './adamw_1k.py'
-train_cfg = dict(max_iters=900, val_interval=300)
+train_cfg = dict(max_iters=800, val_interval=400)
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
-default_hooks = dict(checkpoint=dict(interval=300))
+default_hooks = dict(checkpoint=dict(interval=400))

@@ -8,6 +8,6 @@ from .strong_augment import StrongAugment
 
 __all__ = [
     'BatchTransform', 'ClassMix', 'ColorJitter', 'CutMix', 'CutOut',
-    'GaussianBlur', 'IGNORE_INDEX', 'PseudoLabeledBatch', 'RandomFlip', 'RandomScaleCrop',
-    'StrongAugment'
+    'GaussianBlur', 'IGNORE_INDEX', 'PseudoLabeledBatch', 'RandomFlip',
+    'RandomScaleCrop', 'StrongAugment'
 ]

@@ -26,7 +26,7 @@ class StrongAugment(BatchTransform):
         ...     dict(
         ...         type='StrongAugment',
         ...         transforms=dict(
-        ...             scale_crop=dict(type='RandomScaleCrop', scale=(0.5, 2)),
+        ...             scale_crop=dict(type='RandomScaleCrop'),
         ...             mix=dict(type='ClassMix'),
         ...             color=dict(type='ColorJitter'),
         ...             blur=None,

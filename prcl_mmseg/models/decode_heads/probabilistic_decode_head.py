@@ -9,7 +9,6 @@ from mmseg.models.utils import resize
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ...gaussian import DiagonalGaussian
 from .embedding_branches import MeanBranch, VarianceBranch
 
 

@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Any, List
+from typing import Any
 
 import torch
 from mmseg.models.utils import resize

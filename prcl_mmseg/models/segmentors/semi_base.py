@@ -2,7 +2,6 @@
 from contextlib import contextmanager
 from typing import Any, Iterator, List, Optional, Tuple, Union
 
-import torch
 from mmseg.models.segmentors import BaseSegmentor, EncoderDecoder
 from mmseg.registry import MODELS
 from mmseg.utils import OptSampleList, SampleList
@@ -55,8 +54,7 @@ class SemiBaseSegmentor(BaseSegmentor):
                                     data_preprocessor)
         preprocessor = segmentor.pop('data_preprocessor')
         super().__init__(
-            data_preprocessor=dict(
-                type='SemiSegDataPreprocessor', preprocessor=preprocessor),
+            data_preprocessor=SemiSegDataPreprocessor(preprocessor),
             init_cfg=init_cfg)
         self.student = self._build_student(segmentor)
         self.teacher = None

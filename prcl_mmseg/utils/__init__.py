@@ -1,1 +1,0 @@
-# Copyright (c) prcl_mmseg authors. All rights reserved.

@@ -7,10 +7,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+# First of all, to say so if the packages below don't fit.
+import prcl_mmseg  # noqa: E402, F401
+
 from mmengine.config import Config  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
 
-import prcl_mmseg  # noqa: E402, F401
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     add_common_arguments, load_config)
 
@@ -63,6 +65,18 @@ def enable_drawing(cfg: Config, args: argparse.Namespace) -> None:
         cfg.visualizer.save_dir = args.show_dir
 
 
+def keep_predictions(cfg: Config, folder: str) -> None:
+    """Let the IoU metric also write its predictions to ``folder``."""
+    metrics = cfg.test_evaluator
+    if isinstance(metrics, dict):
+        metrics = [metrics]
+    else:
+        metrics = [item for item in metrics if item.type == 'IoUMetric']
+    for metric in metrics:
+        metric.output_dir = folder
+        metric.keep_results = True
+
+
 def main() -> None:
     args, cfg = parse_args()
     cfg.load_from = args.checkpoint
@@ -72,8 +86,7 @@ def main() -> None:
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = dict(cfg.tta_model, module=cfg.model)
     if args.out is not None:
-        cfg.test_evaluator.output_dir = args.out
-        cfg.test_evaluator.keep_results = True
+        keep_predictions(cfg, args.out)
     Runner.from_cfg(cfg).test()
 
 

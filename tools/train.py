@@ -6,11 +6,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+# First of all, to say so if the packages below don't fit.
+import prcl_mmseg  # noqa: E402, F401
+
 import torch  # noqa: E402
 from mmengine.config import Config  # noqa: E402
-from mmengine.runner import Runner  # noqa: E402
+from mmengine.runner import Runner, find_latest_checkpoint  # noqa: E402
+from mmseg.registry import RUNNERS  # noqa: E402
 
-import prcl_mmseg  # noqa: E402, F401
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     add_common_arguments, load_config)
 
@@ -29,27 +32,41 @@ def parse_args() -> tuple:
     args = parser.parse_args()
     if args.amp and not torch.cuda.is_available():
         parser.error('--amp needs a GPU, but none is visible; leave it out')
-    return args, load_config(args, parser)
+    cfg = load_config(args, parser)
+    wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if args.amp and wrapper not in ('OptimWrapper', 'AmpOptimWrapper'):
+        parser.error(f'--amp cannot change optim_wrapper.type={wrapper!r} of '
+                     f"{args.config}; make it 'OptimWrapper'")
+    return args, cfg
 
 
 def enable_amp(cfg: Config) -> None:
     """Exchange the plain optimizer wrapper for one with mixed precision."""
     wrapper = cfg.optim_wrapper
-    if wrapper.get('type', 'OptimWrapper') not in ('OptimWrapper',
-                                                   'AmpOptimWrapper'):
-        raise ValueError(
-            f'--amp cannot change optim_wrapper.type={wrapper.type!r}; use '
-            "'OptimWrapper' in the config")
     wrapper.type = 'AmpOptimWrapper'
     wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def resume_latest(cfg: Config) -> None:
+    """Go on from the latest checkpoint in the work dir, if there is one.
+
+    The runner would prefer ``load_from``, hence restart from the initial
+    weights of a fine-tuning run.
+    """
+    cfg.resume = find_latest_checkpoint(cfg.work_dir) is not None
+    if cfg.resume:
+        cfg.load_from = None
 
 
 def main() -> None:
     args, cfg = parse_args()
     if args.amp:
         enable_amp(cfg)
-    cfg.resume = args.resume
-    Runner.from_cfg(cfg).train()
+    cfg.resume = False
+    if args.resume:
+        resume_latest(cfg)
+    build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
+    build(cfg).train()
 
 
 if __name__ == '__main__':

@@ -23,10 +23,10 @@ from .split_dataset import SplitSegDataset
 CLASSES = ('ground', 'stripes', 'checks', 'dots', 'rings')
 PALETTE = [[110, 110, 110], [230, 90, 60], [70, 130, 220], [90, 190, 90],
            [230, 190, 50]]
-HUE_SPREAD = 40
+HUE_SPREAD = 20
 # Images of each split. A change of the generator asks for a new version.
 MANIFEST = dict(
-    version=1, seed=0, size=96, splits=dict(labeled=16, unlabeled=240, val=60))
+    version=1, seed=0, size=96, splits=dict(labeled=4, unlabeled=240, val=60))
 
 
 @DATASETS.register_module()

@@ -7,6 +7,10 @@ import torch
 import torch.distributed as torch_dist
 from mmengine.config import Config
 
+# Where each launcher tells the number of processes.
+WORLD_SIZE = dict(
+    pytorch='WORLD_SIZE', slurm='SLURM_NTASKS', mpi='OMPI_COMM_WORLD_SIZE')
+
 
 def adapt_to_run(cfg: Config, launcher: str) -> None:
     """Choose norm layers and the distributed backend for this run, in place.
@@ -17,26 +21,36 @@ def adapt_to_run(cfg: Config, launcher: str) -> None:
     Args:
         cfg (Config): Config of the run.
         launcher (str): 'none', or what started the processes.
+
+    Raises:
+        ValueError: If ``launcher`` did not start this process, or cannot do
+            without GPUs and there are none.
     """
     cfg.launcher = launcher
     on_gpu = torch.cuda.is_available()
-    if launcher == 'none' or not on_gpu:
-        _replace_sync_bn(cfg._cfg_dict)
-    if launcher == 'none' or on_gpu:
-        return
-    if launcher != 'pytorch':
+    if not on_gpu and launcher not in ('none', 'pytorch'):
         raise ValueError(f'--launcher {launcher} needs GPUs, but none is '
                          'visible; start CPU processes with '
                          'tools/dist_train.sh, which uses --launcher pytorch')
-    cfg.setdefault('env_cfg', {})['dist_cfg'] = dict(backend='gloo')
-    cfg.model_wrapper_cfg = dict(
-        type='MMDistributedDataParallel',
-        device_ids=None,
-        broadcast_buffers=False,
-        find_unused_parameters=cfg.get('find_unused_parameters', False))
-    # MMEngine's own initialisation would choose a CUDA device.
-    if not torch_dist.is_initialized():
-        torch_dist.init_process_group('gloo')
+    processes = count_processes(launcher)
+    if not on_gpu or processes == 1:
+        _replace_sync_bn(cfg._cfg_dict)
+        cfg.pop('sync_bn', None)
+    if launcher != 'none' and not on_gpu:
+        _communicate_on_cpu(cfg)
+
+
+def count_processes(launcher: str) -> int:
+    """How many processes ``launcher`` started; 1 for 'none'."""
+    if launcher == 'none':
+        return 1
+    variable = WORLD_SIZE[launcher]
+    if variable not in os.environ:
+        raise ValueError(
+            f'--launcher {launcher} was given, but {variable} is not in the '
+            'environment; start several processes with tools/dist_train.sh, '
+            'or one without --launcher')
+    return int(os.environ[variable])
 
 
 def remember_local_rank(local_rank: int) -> None:
@@ -44,13 +58,26 @@ def remember_local_rank(local_rank: int) -> None:
     os.environ.setdefault('LOCAL_RANK', str(local_rank))
 
 
+def _communicate_on_cpu(cfg: Config) -> None:
+    cfg.env_cfg = dict(
+        cfg.get('env_cfg') or {}, dist_cfg=dict(backend='gloo'))
+    wrapper = dict(
+        type='MMDistributedDataParallel',
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.get('find_unused_parameters', False))
+    wrapper.update(cfg.get('model_wrapper_cfg') or {}, device_ids=None)
+    cfg.model_wrapper_cfg = wrapper
+    # MMEngine's own initialisation would choose a CUDA device.
+    if not torch_dist.is_initialized():
+        torch_dist.init_process_group('gloo')
+
+
 def _replace_sync_bn(node: Any) -> None:
     if isinstance(node, (list, tuple)):
         for child in node:
             _replace_sync_bn(child)
     elif isinstance(node, dict):
-        if node.get('type') == 'SyncBN':
+        if node.get('type') in ('SyncBN', 'MMSyncBN'):
             node['type'] = 'BN'
-        for key, child in node.items():
-            if isinstance(child, (dict, list, tuple)):
-                _replace_sync_bn(child)
+        for child in node.values():
+            _replace_sync_bn(child)

@@ -6,7 +6,8 @@ method = dict(
     confidence_threshold=0.7,
     contrast=dict(
         type='MLSContrastLoss',
-        loss_weight=1.0,
+        # Makes its gradient about as large as the pseudo-label loss's.
+        loss_weight=0.2,
         temperature=0.2,
         prototypes='bank',
         prototype_variance='mean_precision',

@@ -4,6 +4,7 @@ _base_ = './prcl.py'
 method = dict(
     contrast=dict(
         preset='reference',
+        loss_weight=1.0,
         temperature=100.0,
         prototypes='batch',
         prototype_variance='posterior',

@@ -1,4 +1,4 @@
 _base_ = './adamw_1k.py'
-train_cfg = dict(max_iters=800, val_interval=400)
+train_cfg = dict(max_iters=600, val_interval=200)
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
-default_hooks = dict(checkpoint=dict(interval=400))
+default_hooks = dict(checkpoint=dict(interval=200))

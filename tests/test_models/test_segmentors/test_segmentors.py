@@ -262,3 +262,37 @@ def test_class_count_and_crop_size_reach_every_part():
     assert model.student.auxiliary_head.conv_seg.out_channels == 7
     assert model.data_preprocessor.preprocessor.size == (32, 32)
     assert len(model.prototype_bank.count) == 7
+
+
+def test_autocast_keeps_the_gaussians_in_fp32():
+    model = build()
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        losses = model(*tiny.semi_batch(), mode='loss')
+    assert losses['loss_contrast'].dtype == torch.float32
+    loss, _ = model.parse_losses(losses)
+    loss.backward()
+    assert all(p.grad.isfinite().all() for p in model.student.parameters())
+    assert model.prototype_bank._pending.precision.dtype == torch.float32
+
+
+def test_any_number_of_channels():
+    backbone = dict(tiny.segmentor()['backbone'], in_channels=5)
+    preprocessor = dict(
+        type='SegDataPreProcessor', mean=[0.], std=[1.], size=(32, 32))
+    model = build(
+        segmentor=tiny.segmentor(
+            backbone=backbone, data_preprocessor=preprocessor),
+        strong_augment=dict(
+            type='StrongAugment',
+            transforms=dict(
+                crop=dict(type='RandomScaleCrop'),
+                mix=dict(type='CutMix'),
+                color=dict(type='ColorJitter', prob=1.0),
+                blur=dict(type='GaussianBlur', prob=1.0))))
+    inputs, samples = tiny.semi_batch()
+    inputs = {
+        name: torch.randn(2, 5, 32, 32)
+        for name in inputs
+    }
+    loss, _ = total_loss(model, inputs, samples)
+    assert loss.isfinite()

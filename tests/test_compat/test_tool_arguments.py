@@ -1,0 +1,93 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""What the tools make of their arguments, without starting a run."""
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from mmengine.config import Config
+
+TOOLS = Path(__file__).resolve().parents[2] / 'tools'
+
+
+def load_tool(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        f'prcl_tool_{name}', TOOLS / f'{name}.py')
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
+
+
+@pytest.fixture(autouse=True)
+def same_path(monkeypatch) -> None:
+    """The tools put the project on ``sys.path``."""
+    monkeypatch.setattr(sys, 'path', list(sys.path))
+
+
+def test_resume_prefers_the_work_dir_to_load_from(tmp_path):
+    train = load_tool('train')
+    cfg = Config(dict(work_dir=str(tmp_path), load_from='imagenet.pth'))
+    train.resume_latest(cfg)
+    assert (cfg.resume, cfg.load_from) == (False, 'imagenet.pth')
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_2.pth'))
+    train.resume_latest(cfg)
+    assert (cfg.resume, cfg.load_from) == (True, None)
+
+
+def test_amp_keeps_what_the_wrapper_has():
+    cfg = Config(dict(optim_wrapper=dict(
+        type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1),
+        clip_grad=dict(max_norm=1))))
+    load_tool('train').enable_amp(cfg)
+    assert cfg.optim_wrapper == dict(
+        type='AmpOptimWrapper', optimizer=dict(type='SGD', lr=0.1),
+        clip_grad=dict(max_norm=1), loss_scale='dynamic')
+
+
+@pytest.mark.parametrize('gpu, wrapper, message', [
+    (False, 'OptimWrapper', '--amp needs a GPU'),
+    (True, 'ApexOptimWrapper', "optim_wrapper.type='ApexOptimWrapper'"),
+])
+def test_amp_that_cannot_work(tmp_path, monkeypatch, capsys, gpu, wrapper,
+                              message):
+    config = tmp_path / 'config.py'
+    config.write_text(f'optim_wrapper = dict(type={wrapper!r})')
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: gpu)
+    monkeypatch.setenv('LOCAL_RANK', '0')
+    monkeypatch.setattr(sys, 'argv', ['train.py', str(config), '--amp'])
+    with pytest.raises(SystemExit):
+        load_tool('train').parse_args()
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('metrics, keepers', [
+    (dict(type='IoUMetric'), [0]),
+    (dict(type='CityscapesMetric'), [0]),
+    ([dict(type='OtherMetric'), dict(type='IoUMetric')], [1]),
+])
+def test_out_reaches_the_metric_that_writes(metrics, keepers):
+    cfg = Config(dict(test_evaluator=metrics))
+    load_tool('test').keep_predictions(cfg, 'masks')
+    items = cfg.test_evaluator
+    items = [items] if isinstance(items, dict) else items
+    assert [index for index, item in enumerate(items)
+            if item.get('output_dir') == 'masks'] == keepers
+
+
+@pytest.mark.parametrize('settings, message', [
+    ('tta_model = dict()', '--tta needs tta_pipeline in'),
+    ('', '--tta needs tta_pipeline and tta_model in'),
+])
+def test_tta_that_is_not_configured(tmp_path, monkeypatch, capsys, settings,
+                                    message):
+    (tmp_path / 'config.py').write_text(f'a = 1\n{settings}\n')
+    (tmp_path / 'iter_1.pth').touch()
+    monkeypatch.setenv('LOCAL_RANK', '0')
+    monkeypatch.setattr(sys, 'argv', [
+        'test.py', str(tmp_path / 'config.py'), str(tmp_path / 'iter_1.pth'),
+        '--tta'])
+    with pytest.raises(SystemExit):
+        load_tool('test').parse_args()
+    assert message in capsys.readouterr().err

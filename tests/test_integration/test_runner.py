@@ -148,3 +148,18 @@ def test_empty_and_one_class_masks(write_config, tmp_path, scene_folder):
         write_config(data=data), tmp_path / 'work', 'empty')
     runner.train()
     assert all(value.isfinite().all() for value in snapshot(runner).values())
+
+
+def test_mmsegs_inference_works_on_the_checkpoint(write_config, tmp_path,
+                                                  scene_folder):
+    from mmseg.apis import inference_model, init_model
+    path = write_config()
+    runner = build_runner(path, tmp_path / 'work', 'train')
+    runner.train()
+    model = init_model(path, str(tmp_path / 'work/iter_4.pth'), device='cpu')
+    image = str(scene_folder / 'images/val0.png')
+    result = inference_model(model, image)
+    assert result.pred_sem_seg.data.shape == (1, 32, 32)
+    assert result.pred_variance.data.shape == (1, 32, 32)
+    for name, value in runner.model.teacher.module.state_dict().items():
+        assert model.predictor.state_dict()[name].equal(value), name

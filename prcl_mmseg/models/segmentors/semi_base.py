@@ -36,6 +36,9 @@ class SemiBaseSegmentor(BaseSegmentor):
         predict_with (str): 'teacher' or 'student'; without a teacher the
             student predicts. Defaults to 'teacher'.
         data_preprocessor (dict, optional): Used if ``segmentor`` has none.
+        pretrained (str, optional): Passed on to the segmentor, as is
+            ``train_cfg``: mmseg's ``init_model`` sets both on any model.
+        train_cfg (dict, optional): See ``pretrained``.
         init_cfg (dict, optional): Initialisation config.
 
     Raises:
@@ -49,9 +52,15 @@ class SemiBaseSegmentor(BaseSegmentor):
                  teacher: Optional[dict] = dict(type='EMATeacher'),
                  predict_with: str = 'teacher',
                  data_preprocessor: Optional[dict] = None,
+                 pretrained: Optional[str] = None,
+                 train_cfg: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
         segmentor = adapt_segmentor(segmentor, num_classes, crop_size,
                                     data_preprocessor)
+        if pretrained is not None:
+            segmentor['pretrained'] = pretrained
+        if train_cfg is not None:
+            segmentor['train_cfg'] = train_cfg
         preprocessor = segmentor.pop('data_preprocessor')
         super().__init__(
             data_preprocessor=SemiSegDataPreprocessor(preprocessor),

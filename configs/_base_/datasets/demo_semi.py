@@ -1,4 +1,4 @@
-# Generated scenes of 96 x 96: 8 labelled, 240 unlabelled, 60 to score on.
+# Generated scenes of 96 x 96: 4 labelled, 240 unlabelled, 60 to score on.
 num_classes = 5
 crop_size = (96, 96)
 weak_augment = [

@@ -1,10 +1,9 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """A data set that needs no download: textured scenes, generated on first use.
 
-What is to be told apart is the texture of objects. Their colours only tend
-to differ between classes; size, rotation, shape and light vary. Edges are
-blurred, objects cover each other, and specks, wires and shadows belong to no
-object.
+Objects differ in texture and, with overlaps between classes, in hue; size,
+rotation, shape and light vary. Edges are blurred, objects cover each other,
+and specks, wires and shadows belong to no object.
 """
 import json
 import os
@@ -23,6 +22,7 @@ from .split_dataset import SplitSegDataset
 CLASSES = ('ground', 'stripes', 'checks', 'dots', 'rings')
 PALETTE = [[110, 110, 110], [230, 90, 60], [70, 130, 220], [90, 190, 90],
            [230, 190, 50]]
+# Standard deviation of an object's hue around that of its class, in degrees.
 HUE_SPREAD = 20
 # Images of each split. A change of the generator asks for a new version.
 MANIFEST = dict(

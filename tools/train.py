@@ -14,6 +14,7 @@ from mmengine.config import Config  # noqa: E402
 from mmengine.runner import Runner, find_latest_checkpoint  # noqa: E402
 from mmseg.registry import RUNNERS  # noqa: E402
 
+from prcl_mmseg.engine.launch import leave_group  # noqa: E402
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     add_common_arguments, load_config)
 
@@ -67,6 +68,7 @@ def main() -> None:
         resume_latest(cfg)
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
     build(cfg).train()
+    leave_group()
 
 
 if __name__ == '__main__':

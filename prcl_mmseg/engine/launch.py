@@ -58,6 +58,17 @@ def remember_local_rank(local_rank: int) -> None:
     os.environ.setdefault('LOCAL_RANK', str(local_rank))
 
 
+def leave_group() -> None:
+    """End the communication between processes, all at the same time.
+
+    A process that exits while another still talks to it can bring that one
+    down.
+    """
+    if torch_dist.is_available() and torch_dist.is_initialized():
+        torch_dist.barrier()
+        torch_dist.destroy_process_group()
+
+
 def _communicate_on_cpu(cfg: Config) -> None:
     cfg.env_cfg = dict(
         cfg.get('env_cfg') or {}, dist_cfg=dict(backend='gloo'))

@@ -148,13 +148,14 @@ class MLSContrastLoss(nn.Module):
     @torch.no_grad()
     def _scene(self, pixels: DiagonalGaussian, label: Tensor, valid: Tensor,
                evidence: ClassEvidence, bank: PrototypeBank) -> ContrastScene:
+        min_var = 0.0
         if self.prototypes == 'bank':
             evidence = bank.preview(evidence)
+            min_var = bank.min_var
         return ContrastScene(
             pixels=pixels.detach(),
             groups=PixelGroups.from_labels(label, valid, len(evidence.count)),
-            prototypes=evidence.prototypes(self.prototype_variance,
-                                           bank.min_var),
+            prototypes=evidence.prototypes(self.prototype_variance, min_var),
             available=evidence.present,
             temperature=self.temperature,
             reduction=self.reduction,

@@ -127,7 +127,7 @@ class SemiBaseSegmentor(BaseSegmentor):
 
     def init_weights(self) -> None:
         """Initialise the student; the teacher starts as its copy."""
-        self.student.init_weights()
+        super().init_weights()
         if self.teacher is not None:
             self.teacher.module.load_state_dict(self.student.state_dict())
 

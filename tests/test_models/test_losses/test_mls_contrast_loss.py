@@ -108,6 +108,21 @@ def test_classes_only_the_bank_knows_are_negatives():
         prototypes='batch')(**batch)['loss_contrast'] == 0
 
 
+def test_batch_prototypes_keep_their_own_variance():
+    """The bank's floor is not for them: a posterior may fall below it."""
+    batch = make_batch([0, 1], repeat=100)
+    batch['bank'] = PrototypeBank(NUM_CLASSES, DIMS, min_var=0.5)
+    scenes = [
+        MLSContrastLoss(
+            prototypes=kind, prototype_variance='posterior')._scene(
+                batch['pixels'], batch['label'], batch['valid'],
+                batch['evidence'], batch['bank'])
+        for kind in ('batch', 'bank')
+    ]
+    assert scenes[0].prototypes.var[:2].max() < 0.01
+    assert scenes[1].prototypes.var[:2].min() >= 0.5
+
+
 def test_doubtful_anchors_pull_less():
     gradients = []
     for factor in (1, 100):

@@ -8,7 +8,6 @@ and specks, wires and shadows belong to no object.
 import json
 import os
 import os.path as osp
-import shutil
 import tempfile
 from typing import Optional, Tuple
 
@@ -78,20 +77,22 @@ def generate_demo(root: str, manifest: dict = MANIFEST) -> str:
     Raises:
         FileExistsError: If ``root`` holds something else.
     """
-    if _read_manifest(root) == manifest:
+    found = _read_manifest(root)
+    if found == manifest:
         return root
-    if osp.isdir(root) and os.listdir(root):
-        if _read_manifest(root) is None:
-            raise FileExistsError(
-                f'{root!r} holds other files; choose another data_root for '
-                'the demo data')
-        shutil.rmtree(root)
+    if found is None and osp.isdir(root) and os.listdir(root):
+        raise FileExistsError(
+            f'{root!r} holds other files; choose another data_root for '
+            'the demo data')
     parent = osp.dirname(osp.abspath(root))
     os.makedirs(parent, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=parent) as folder:
         staging = osp.join(folder, 'demo')
         _write_splits(staging, manifest)
         try:
+            # Moved, not deleted in place: another process may look at it.
+            if _read_manifest(root) not in (None, manifest):
+                os.replace(root, osp.join(folder, 'outdated'))
             os.replace(staging, root)
         except OSError:
             # Another process was first.
@@ -126,11 +127,12 @@ def draw_scene(rng: np.random.Generator,
 
 
 def _read_manifest(root: str) -> Optional[dict]:
-    path = osp.join(root, 'manifest.json')
-    if not osp.isfile(path):
+    try:
+        with open(
+                osp.join(root, 'manifest.json'), encoding='utf-8') as file:
+            return json.load(file)
+    except FileNotFoundError:
         return None
-    with open(path, encoding='utf-8') as file:
-        return json.load(file)
 
 
 def _write_splits(root: str, manifest: dict) -> None:

@@ -156,3 +156,15 @@ def test_host_never_reads_a_pixel(make_batch, monkeypatch, name):
         with pytest.raises(Exception, match='aten._local_scalar_dense'):
             batch.label.max().item()
         assert augment(batch).image.shape == real.image.shape
+
+
+def test_named_transforms_can_be_switched_off():
+    augment = MODELS.build(
+        dict(
+            type='StrongAugment',
+            transforms=dict(
+                mix=dict(type='CutMix'),
+                blur=None,
+                flip=dict(type='RandomFlip', prob=1.0))))
+    assert [type(transform).__name__ for transform in augment.transforms
+            ] == ['CutMix', 'RandomFlip']

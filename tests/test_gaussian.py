@@ -1,4 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -100,3 +102,86 @@ def test_samples_are_differentiable():
     var = torch.ones(4, requires_grad=True)
     DiagonalGaussian(mean, var).sample(10).square().sum().backward()
     assert mean.grad.abs().sum() > 0 and var.grad.abs().sum() > 0
+
+
+def test_score_of_equal_gaussians_is_the_log_density_at_the_mean():
+    """σ1² + σ2² = 1 and no distance leave the constant only."""
+    mean, var = torch.randn(5, 12), torch.full((5, 12), 0.5)
+    score = mutual_likelihood_score(mean, var, mean, var)
+    torch.testing.assert_close(
+        score, torch.full((5, ), -6 * math.log(2 * math.pi)))
+
+
+def test_score_falls_with_the_distance_and_is_flat_where_doubtful():
+    mean = torch.zeros(4)
+    sure, doubtful = torch.full((4, ), 0.1), torch.full((4, ), 10.)
+    drops = [
+        mutual_likelihood_score(mean, var, mean, var) -
+        mutual_likelihood_score(mean, var, mean + 1, var)
+        for var in (sure, doubtful)
+    ]
+    # Half the squared distance over the sum of variances, 4 times.
+    torch.testing.assert_close(
+        torch.stack(drops), torch.tensor([4 / 0.4, 4 / 40]))
+
+
+def test_broadcast_scores_are_those_of_each_pair():
+    one, two = random_gaussian(3, 5), random_gaussian(4, 5, seed=1)
+    scores = mutual_likelihood_score(one.mean[:, None], one.var[:, None],
+                                     two.mean, two.var)
+    for i in range(3):
+        for j in range(4):
+            torch.testing.assert_close(
+                scores[i, j],
+                mutual_likelihood_score(one.mean[i], one.var[i], two.mean[j],
+                                        two.var[j]))
+
+
+def test_a_variance_shared_by_all_dimensions_broadcasts():
+    """The constant counts the dimensions of the mean, not of the variance."""
+    mean = random_gaussian(6, 4).mean
+    var = torch.rand(6, 1, dtype=torch.float64) + 0.1
+    torch.testing.assert_close(
+        mutual_likelihood_score(mean, var, mean.flip(0), var),
+        mutual_likelihood_score(mean, var.expand(6, 4), mean.flip(0),
+                                var.expand(6, 4)))
+    fused = DiagonalGaussian(mean, var).fuse(0)
+    full = DiagonalGaussian(mean, var.expand(6, 4)).fuse(0)
+    torch.testing.assert_close(fused.mean, full.mean)
+    torch.testing.assert_close(fused.var, full.var)
+
+
+def test_fusing_does_not_depend_on_order_or_grouping():
+    parts = random_gaussian(9, 3)
+    fused = parts.fuse(0)
+    shuffled = parts[torch.randperm(9)].fuse(0)
+    groups = [parts[:2].fuse(0), parts[2:7].fuse(0), parts[7:].fuse(0)]
+    grouped = DiagonalGaussian(
+        torch.stack([group.mean for group in groups]),
+        torch.stack([group.var for group in groups])).fuse(0)
+    for other in (shuffled, grouped):
+        torch.testing.assert_close(other.mean, fused.mean)
+        torch.testing.assert_close(other.var, fused.var)
+
+
+def test_fusing_equals_halves_the_variance():
+    part = random_gaussian(1, 4)
+    twice = part[[0, 0]].fuse(0)
+    torch.testing.assert_close(twice.mean, part.mean[0])
+    torch.testing.assert_close(twice.var, part.var[0] / 2)
+
+
+def test_detach_cuts_both_parts():
+    gaussian = DiagonalGaussian(
+        torch.randn(3, requires_grad=True), torch.ones(3, requires_grad=True))
+    cut = gaussian.detach()
+    assert not cut.mean.requires_grad and not cut.var.requires_grad
+    assert cut.mean.equal(gaussian.mean)
+
+
+def test_samples_of_several_gaussians_are_independent():
+    torch.manual_seed(0)
+    samples = DiagonalGaussian(torch.zeros(2, 2), torch.ones(2,
+                                                             2)).sample(20_000)
+    correlation = torch.corrcoef(samples.transpose(0, 1).flatten(1).T)
+    assert (correlation - torch.eye(4)).abs().max() < 0.04

@@ -9,6 +9,7 @@ import json
 import os
 import os.path as osp
 import tempfile
+from contextlib import suppress
 from typing import Optional, Tuple
 
 import cv2
@@ -92,7 +93,8 @@ def generate_demo(root: str, manifest: dict = MANIFEST) -> str:
         try:
             # Moved, not deleted in place: another process may look at it.
             if _read_manifest(root) not in (None, manifest):
-                os.replace(root, osp.join(folder, 'outdated'))
+                with suppress(FileNotFoundError):
+                    os.replace(root, osp.join(folder, 'outdated'))
             os.replace(staging, root)
         except OSError:
             # Another process was first.

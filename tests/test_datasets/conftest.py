@@ -1,9 +1,11 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+from collections import OrderedDict
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
 
 
 @pytest.fixture
@@ -31,3 +33,33 @@ def write_list(folder):
         return name
 
     return write
+
+
+@pytest.fixture
+def stock(folder):
+    """Give the config of a stock dataset of the folder."""
+
+    def config(*transforms: dict, **settings) -> dict:
+        return {
+            **dict(
+                type='BaseSegDataset',
+                data_root=str(folder),
+                data_prefix=dict(img_path='images', seg_map_path='masks'),
+                metainfo=dict(classes=('no', 'yes')),
+                pipeline=[
+                    dict(type='LoadImageFromFile'), *transforms,
+                    dict(type='PackSegInputs')
+                ]),
+            **settings
+        }
+
+    return config
+
+
+@pytest.fixture
+def printed(monkeypatch, capsys):
+    """Give what a logger of this test alone has printed."""
+    # A logger that outlives the test would write to its closed stream.
+    monkeypatch.setattr(MMLogger, '_instance_dict', OrderedDict())
+    MMLogger.get_instance('printed', logger_name='printed')
+    return lambda: ''.join(capsys.readouterr())

@@ -1,9 +1,11 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+import os
+
 import cv2
 import numpy as np
 import pytest
 
-from prcl_mmseg.datasets import DemoSegDataset, generate_demo
+from prcl_mmseg.datasets import DemoSegDataset, SemiSegDataset, generate_demo
 from prcl_mmseg.datasets.demo import CLASSES, MANIFEST, draw_scene
 
 SMALL = dict(
@@ -63,3 +65,71 @@ def test_dataset_generates_what_is_missing(tmp_path, monkeypatch):
     assert 'seg_map_path' not in unlabeled.get_data_info(0)
     with pytest.raises(ValueError, match="'train'"):
         DemoSegDataset('train', data_root=str(tmp_path / 'demo'))
+
+
+def test_interrupted_generation_leaves_nothing(tmp_path, monkeypatch):
+    drawn = []
+
+    def draw_twice(rng, size):
+        if len(drawn) == 2:
+            raise KeyboardInterrupt
+        drawn.append(size)
+        return draw_scene(rng, size)
+
+    monkeypatch.setattr('prcl_mmseg.datasets.demo.draw_scene', draw_twice)
+    with pytest.raises(KeyboardInterrupt):
+        generate_demo(str(tmp_path / 'demo'), SMALL)
+    assert len(drawn) == 2 and not list(tmp_path.iterdir())
+
+
+def test_another_process_finishes_first(tmp_path, monkeypatch):
+    root = str(tmp_path / 'demo')
+    replace = os.replace
+
+    def replace_second(source, target):
+        monkeypatch.setattr(os, 'replace', replace)
+        generate_demo(root, SMALL)
+        replace(source, target)
+
+    monkeypatch.setattr(os, 'replace', replace_second)
+    generate_demo(root, SMALL)
+    assert [path.name for path in tmp_path.iterdir()] == ['demo']
+    assert len(list(tmp_path.rglob('*.png'))) == 3 * 2 + 2 + 1 * 2
+
+
+def test_another_process_has_moved_the_outdated_scenes(
+        tmp_path, monkeypatch):
+    root = str(tmp_path / 'demo')
+    generate_demo(root, dict(SMALL, seed=1))
+    replace = os.replace
+
+    def replace_second(source, target):
+        monkeypatch.setattr(os, 'replace', replace)
+        replace(root, tmp_path / 'elsewhere')
+        replace(source, target)
+
+    monkeypatch.setattr(os, 'replace', replace_second)
+    generate_demo(root, SMALL)
+    generate_demo(str(tmp_path / 'fresh'), SMALL)
+    name = 'images/val_000.png'
+    assert (tmp_path / 'demo' / name).read_bytes() == (
+        tmp_path / 'fresh' / name).read_bytes()
+
+
+def test_scenes_train_side_by_side(tmp_path, monkeypatch):
+    monkeypatch.setattr('prcl_mmseg.datasets.demo.generate_demo',
+                        lambda root: generate_demo(root, SMALL))
+    load, pack = dict(type='LoadImageFromFile'), dict(type='PackSegInputs')
+    demo = dict(type='DemoSegDataset', data_root=str(tmp_path / 'demo'))
+    dataset = SemiSegDataset(
+        dict(
+            demo,
+            split='labeled',
+            pipeline=[load, dict(type='LoadAnnotations'), pack]),
+        dict(demo, split='unlabeled', pipeline=[load, pack]))
+    assert len(dataset) == 3
+    item = dataset[2]
+    assert item['labeled']['data_samples'].gt_sem_seg.shape == (48, 48)
+    assert 'gt_sem_seg' not in item['unlabeled']['data_samples']
+    assert item['unlabeled']['data_samples'].img_path.endswith(
+        'unlabeled_000.png')

@@ -45,3 +45,9 @@ def test_bad_lines_are_named(folder, write_list, text, parts):
 def test_missing_list_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match='nowhere.txt'):
         read_split(tmp_path / 'nowhere.txt')
+
+
+def test_binary_file_is_no_list(tmp_path):
+    (tmp_path / 'list.txt').write_bytes(b'\xff\xfe\x00')
+    with pytest.raises(ValueError, match='list.txt is not UTF-8'):
+        read_split(tmp_path / 'list.txt')

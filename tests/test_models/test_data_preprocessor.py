@@ -65,3 +65,30 @@ def test_without_normalization_the_range_is_that_of_the_image():
         dict(type='mmseg.SegDataPreProcessor', size=(8, 8)))
     assert preprocessor.pixel_mean.eq(0).all()
     assert preprocessor.pixel_std.eq(1).all()
+
+
+def test_batch_of_labeled_images_has_no_other_part():
+    batch = pseudo_collate([dict(labeled=make_sample(8, 10, True))] * 2)
+    data = SemiSegDataPreprocessor(CONFIG)(batch, training=True)
+    assert set(data['inputs']) == set(data['data_samples']) == {'labeled'}
+
+
+def test_padding_on_any_side_is_no_real_pixel():
+    samples = [SegDataSample(), SegDataSample()]
+    samples[0].set_metainfo(dict(padding_size=(1, 2, 3, 4)))
+    # What annotations say is none of its business.
+    samples[1].gt_sem_seg = PixelData(
+        data=torch.full((1, 12, 9), 255, dtype=torch.long))
+    real = real_pixels(torch.zeros(2, 3, 12, 9), samples)
+    expected = torch.zeros(12, 9, dtype=torch.bool)
+    expected[3:8, 1:7] = True
+    assert real[0].equal(expected)
+    assert real[1].all()
+
+
+def test_it_is_undone_by_its_mean_and_std():
+    preprocessor = SemiSegDataPreprocessor(CONFIG)
+    batch = pseudo_collate([make_sample(8, 10, True)])
+    image = preprocessor(batch, training=True)['inputs']
+    raw = image * preprocessor.pixel_std + preprocessor.pixel_mean
+    torch.testing.assert_close(raw, torch.full((1, 3, 8, 10), 9.))

@@ -141,3 +141,78 @@ def test_bank_is_in_the_state_dict(pixels, label):
 def test_bad_forgetting_is_named():
     with pytest.raises(ValueError, match='prototype_bank.forgetting=2'):
         PrototypeBank(4, 6, forgetting=2)
+
+
+def test_mean_precision_is_the_harmonic_mean_of_the_variances(pixels, label):
+    prototypes = evidence_of(pixels, label).prototypes('mean_precision')
+    posterior = evidence_of(pixels, label).prototypes('posterior')
+    for number in range(3):
+        var = pixels.var[label == number]
+        torch.testing.assert_close(prototypes.var[number],
+                                   1 / (1 / var).mean(0))
+    assert prototypes.mean.equal(posterior.mean)
+
+
+def test_floor_holds_for_either_variance(pixels, label):
+    evidence = evidence_of(pixels, label)
+    for variance in ('posterior', 'mean_precision'):
+        free = evidence.prototypes(variance, min_var=0)
+        floor = float(free.var[:3].median())
+        held = evidence.prototypes(variance, min_var=floor)
+        torch.testing.assert_close(held.var, free.var.clamp(min=floor))
+        assert held.mean.equal(free.mean)
+
+
+def test_full_forgetting_keeps_the_last_step_only(pixels, label):
+    bank = PrototypeBank(4, 6, forgetting=1)
+    bank.collect(evidence_of(pixels, label))
+    bank.commit()
+    last = evidence_of(pixels[:10], label[:10])
+    bank.collect(last)
+    bank.commit()
+    torch.testing.assert_close(bank.precision, last.precision)
+    torch.testing.assert_close(bank.information, last.information)
+    torch.testing.assert_close(bank.count, last.count)
+
+
+def test_forgetting_bounds_what_the_bank_holds():
+    """A geometric series: count → N / forgetting, so σ² does not vanish."""
+    pixels = DiagonalGaussian(torch.ones(5, 2), torch.full((5, 2), 0.5))
+    bank = PrototypeBank(1, 2, forgetting=0.1)
+    evidence = ClassEvidence.from_pixels(pixels, torch.zeros(5).long(),
+                                         torch.ones(5).bool(), 1)
+    for _ in range(200):
+        bank.collect(evidence)
+        bank.commit()
+    torch.testing.assert_close(bank.count, torch.tensor([50.]))
+    torch.testing.assert_close(
+        bank.prototypes('posterior').var, torch.full((1, 2), 0.01))
+    torch.testing.assert_close(
+        bank.prototypes('mean_precision').var, torch.full((1, 2), 0.5))
+
+
+def test_what_was_collected_counts_from_the_commit_on(pixels, label):
+    bank = PrototypeBank(4, 6)
+    bank.collect(evidence_of(pixels, label))
+    assert not bank.seen.any() and bank.precision.eq(0).all()
+    bank.commit()
+    assert bank.seen.tolist() == [True, True, True, False]
+
+
+def test_one_process_reduces_to_itself(pixels, label):
+    evidence = evidence_of(pixels, label)
+    reduced = evidence.all_reduce()
+    assert reduced.precision.equal(evidence.precision)
+    assert reduced.information.equal(evidence.information)
+    assert reduced.count.equal(evidence.count)
+
+
+def test_bank_follows_the_model(pixels, label):
+    bank = torch.nn.ModuleList([PrototypeBank(4, 6)]).double()[0]
+    evidence = ClassEvidence.from_pixels(
+        DiagonalGaussian(pixels.mean.double(), pixels.var.double()), label,
+        torch.ones(40).bool(), 4)
+    bank.collect(evidence)
+    bank.commit()
+    assert bank.prototypes().mean.dtype == torch.float64
+    assert set(bank.state_dict()) == {'precision', 'information', 'count'}

@@ -70,3 +70,59 @@ def test_steps_are_in_the_state_dict():
         each.update_parameters(student)
     for name, value in teacher.state_dict().items():
         assert value.equal(resumed.state_dict()[name]), name
+
+
+def test_it_moves_after_the_tensors_were_replaced():
+    """As a move to another device does."""
+    student = make_student()
+    teacher = EMATeacher(student)
+    teacher.update_parameters(student)
+    before = [value.clone() for value in teacher.module.parameters()]
+    student, teacher = nn.ModuleList([student, teacher]).half().float()
+    change(student)
+    teacher.update_parameters(student)
+    for old, new, target in zip(before, teacher.module.parameters(),
+                                student.parameters()):
+        torch.testing.assert_close(new, (old + target) / 2, rtol=0, atol=1e-3)
+
+
+def test_it_starts_equal_and_learns_nothing_itself():
+    student = make_student()
+    teacher = EMATeacher(student)
+    for name, value in student.state_dict().items():
+        assert teacher.module.state_dict()[name].equal(value)
+    assert not any(p.requires_grad for p in teacher.parameters())
+    assert all(p.requires_grad for p in student.parameters())
+
+
+def test_statistics_are_averaged_like_weights():
+    student = make_student()
+    teacher = EMATeacher(student, momentum=0.25, gamma=0)
+    teacher.update_parameters(student)
+    student[1].running_var.fill_(9.)
+    student[1].num_batches_tracked.fill_(7)
+    teacher.update_parameters(student)
+    torch.testing.assert_close(teacher.module[1].running_var,
+                               torch.full((4, ), 0.75 + 0.25 * 9))
+    assert teacher.module[1].num_batches_tracked == 7
+
+
+def test_steps_between_updates_leave_the_weights_alone():
+    student = make_student()
+    teacher = EMATeacher(student, interval=3)
+    moved = []
+    for _ in range(7):
+        change(student)
+        before = teacher.module[0].weight.clone()
+        teacher.update_parameters(student)
+        moved.append(not teacher.module[0].weight.equal(before))
+    assert moved == [True, False, False, True, False, False, True]
+
+
+def test_copying_makes_it_equal_again():
+    student = make_student()
+    teacher = EMATeacher(student)
+    change(student)
+    teacher.copy_student(student)
+    for name, value in student.state_dict().items():
+        assert teacher.module.state_dict()[name].equal(value)

@@ -63,3 +63,33 @@ def test_half_precision_is_scored_in_fp32(scene):
     anchors, keys, index = scene
     half = DiagonalGaussian(anchors.mean.half(), anchors.var.half())
     assert pairwise_mls(half, keys, index).dtype == torch.float32
+
+
+def test_gradient_in_double_precision(block_size):
+    module = importlib.import_module('prcl_mmseg.models.losses.pairwise_mls')
+    torch.manual_seed(0)
+    mean = torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True)
+    var = torch.rand(2, 3, 4, dtype=torch.float64) + 0.2
+    key_mean = torch.randn(6, 4, dtype=torch.float64)
+    key_var = torch.rand(6, 4, dtype=torch.float64) + 0.2
+    # One key twice: it counts twice.
+    index = torch.tensor([[0, 3, 3, 5], [1, 2, 0, 4]])
+    assert torch.autograd.gradcheck(
+        lambda *anchors: module._PairwiseEnergy.apply(
+            *anchors, key_mean, key_var, index), (mean, var.requires_grad_()))
+
+
+def test_a_block_may_end_within_groups_and_keys(monkeypatch, scene):
+    """5 anchors of 8 dimensions: 4 keys, or no whole number of groups."""
+    module = importlib.import_module('prcl_mmseg.models.losses.pairwise_mls')
+    anchors, keys, index = scene
+    expected = materialized(anchors, keys, index, 'sum')
+    for size in (4 * 40, 2 * 7 * 40, 2 * 7 * 40 + 39):
+        monkeypatch.setattr(module, '_BLOCK_SIZE', dict(cpu=size))
+        torch.testing.assert_close(
+            pairwise_mls(anchors, keys, index), expected)
+
+
+def test_unknown_reduction_is_named(scene):
+    with pytest.raises(ValueError, match="reduction='none'"):
+        pairwise_mls(*scene, reduction='none')

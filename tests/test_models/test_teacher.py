@@ -97,13 +97,13 @@ def test_it_starts_equal_and_learns_nothing_itself():
 
 def test_statistics_are_averaged_like_weights():
     student = make_student()
-    teacher = EMATeacher(student, momentum=0.25, gamma=0)
+    teacher = EMATeacher(student, momentum=0.75)
     teacher.update_parameters(student)
     student[1].running_var.fill_(9.)
     student[1].num_batches_tracked.fill_(7)
     teacher.update_parameters(student)
     torch.testing.assert_close(teacher.module[1].running_var,
-                               torch.full((4, ), 0.75 + 0.25 * 9))
+                               torch.full((4, ), 0.25 + 0.75 * 9))
     assert teacher.module[1].num_batches_tracked == 7
 
 

@@ -101,9 +101,8 @@ class PRCL(MeanTeacher):
             pixels = DiagonalGaussian(
                 _pixels_first(embedding.mean), _pixels_first(embedding.var))
             label, valid = label.flatten(), valid.flatten()
-            with torch.no_grad():
-                evidence = ClassEvidence.from_pixels(
-                    pixels, label, valid, self.num_classes).all_reduce()
+            evidence = ClassEvidence.from_pixels(
+                pixels, label, valid, self.num_classes).all_reduce()
             losses = self.contrast(pixels, label, valid, own_prob.flatten(),
                                    evidence, self.prototype_bank)
         self.prototype_bank.collect(evidence)

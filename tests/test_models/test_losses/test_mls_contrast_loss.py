@@ -178,17 +178,17 @@ def test_class_probabilities_leave_out_the_own_and_the_absent():
     (PrototypeNegatives(), (2, 5, NUM_CLASSES)),
     (PixelNegatives(7), (2, 5, 7)),
     (PixelNegatives(7, shared=False), (2, 5, 7)),
-    (VirtualNegatives(7), (2, 5, 7)),
+    # Rounded up to a multiple of the classes.
+    (VirtualNegatives(7), (2, 5, 8)),
 ])
 def test_shapes_of_negative_scores(source, shape):
     batch = make_batch([0, 1, 3])
     classes = torch.tensor([0, 3])
     anchors = batch['pixels'][torch.arange(10).view(2, 5)]
-    scores = source.score(anchors, classes, make_scene(batch))
-    assert scores.shape == shape
+    scores, log_weight = source.score(anchors, classes, make_scene(batch))
+    assert scores.shape == shape and scores.isfinite().all()
     if isinstance(source, PrototypeNegatives):
-        assert scores[0, :, 0].isinf().all() and scores[:, :, 2].isinf().all()
-        assert scores[0, :, [1, 3]].isfinite().all()
+        assert log_weight.exp()[:, 0].tolist() == [[0, 1, 0, 1], [1, 1, 0, 0]]
 
 
 @pytest.mark.parametrize('settings, message', [

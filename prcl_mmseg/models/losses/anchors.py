@@ -10,7 +10,7 @@ from .pixel_groups import PixelGroups
 # Anchors of a tile belong to one class and may share negatives: enough of
 # them to make good use of each negative fetched, few enough to be dealt out
 # evenly.
-TILE = 32
+_TILE = 64
 
 
 class Anchors(NamedTuple):
@@ -91,7 +91,8 @@ class HardAnchors:
         budget = self.num_queries * len(usable)
         if self.max_anchors is not None:
             budget = min(budget, self.max_anchors)
-        tile = min(TILE, self.num_queries, budget)
+        # At least one tile for each class, if the budget is not that small.
+        tile = min(_TILE, max(1, budget // len(usable)))
         classes, weight = _deal(usable, budget // tile)
         pixel = candidates.draw(classes[:, None].expand(-1, tile))
         return Anchors(pixel, classes, weight)

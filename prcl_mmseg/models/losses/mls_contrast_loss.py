@@ -161,9 +161,10 @@ class MLSContrastLoss(nn.Module):
 def _mean(score: Tensor, weight: Tensor,
           log_weight: Union[Tensor, float] = 0.0) -> Tensor:
     """Mean score; a pair counts as it does in the loss. 0 without pairs."""
-    share = weight[:, None, None] * (score.new_zeros(
-        score.shape) + log_weight).exp()
-    return (share * score).sum() / share.sum().clamp(min=1e-12)
+    share = weight[:, None, None] * torch.as_tensor(
+        log_weight, device=score.device).exp()
+    pairs = share.sum() * (score.numel() / share.numel())
+    return (share * score).sum() / pairs.clamp(min=1e-12)
 
 
 def _merge_preset(preset: str, settings: dict) -> dict:

@@ -41,7 +41,7 @@ def score_from_energy(energy: Tensor, dims: int, reduction: str) -> Tensor:
     """The MLS, equation (6), from the bracket that it sums over D."""
     if reduction == 'mean':
         return -0.5 / dims * energy
-    return -0.5 * (energy + dims * math.log(2 * math.pi))
+    return torch.sub(-0.5 * dims * math.log(2 * math.pi), energy, alpha=0.5)
 
 
 class _PairwiseEnergy(torch.autograd.Function):

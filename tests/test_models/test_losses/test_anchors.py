@@ -51,14 +51,16 @@ def test_the_budget_bounds_the_anchors(num_classes):
     torch.manual_seed(0)
     _, anchors = draw(
         HardAnchors(num_queries=256, max_anchors=5376), [4] * num_classes)
-    assert anchors.pixel.numel() == min(256 * num_classes, 5376)
+    budget = min(256 * num_classes, 5376)
+    # Whole tiles only.
+    assert 0.9 * budget < anchors.pixel.numel() <= budget
     assert len(anchors.classes.unique()) == num_classes
 
 
 def test_a_budget_below_the_classes_takes_turns_without_bias():
-    """3 tiles for 12 classes: each class has its full weight on average."""
+    """3 anchors for 12 classes: each has its full weight on average."""
     torch.manual_seed(0)
-    sampler = HardAnchors(num_queries=32, max_anchors=96)
+    sampler = HardAnchors(num_queries=32, max_anchors=3)
     total, steps = torch.zeros(12), 2000
     for _ in range(steps):
         _, anchors = draw(sampler, [1] * 12)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 # Numbers in one (groups, anchors, keys, D) block: small enough to stay in a
 # CPU cache, large enough to fill a GPU.
-_BLOCK_SIZE = dict(cpu=2**19, accelerator=2**26)
+_BLOCK_SIZE = dict(cpu=2**21, accelerator=2**26)
 
 
 class _Block(NamedTuple):
@@ -133,7 +133,7 @@ def log_sum_(total: Tensor, halvings: int) -> Tensor:
         if odd:
             break
         total = total[..., :half].mul_(total[..., half:])
-    return total.log_().sum(-1)
+    return total.contiguous().log_().sum(-1)
 
 
 def safe_halvings(var: Tensor, key_var: Tensor) -> int:

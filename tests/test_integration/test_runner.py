@@ -201,4 +201,4 @@ def test_channels_last_is_only_a_format(write_config, tmp_path):
     assert weight.is_contiguous(memory_format=torch.channels_last)
     for name, value in snapshots[0].items():
         torch.testing.assert_close(
-            snapshots[1][name], value, rtol=1e-3, atol=1e-4, msg=name)
+            snapshots[1][name], value, rtol=1e-3, atol=1e-4)

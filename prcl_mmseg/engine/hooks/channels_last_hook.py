@@ -16,6 +16,10 @@ class ChannelsLastHook(Hook):
 
     priority = 'VERY_HIGH'
 
-    def before_run(self, runner: Runner) -> None:
-        """Convert all weights of four dimensions."""
+    def before_train(self, runner: Runner) -> None:
+        """Convert all weights of four dimensions.
+
+        Once they are initialised, because random numbers are written in the
+        order of the memory.
+        """
         runner.model.to(memory_format=torch.channels_last)

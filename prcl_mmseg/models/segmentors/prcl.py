@@ -173,7 +173,7 @@ class PRCL(MeanTeacher):
             size=label.shape[1:],
             mode='bilinear',
             align_corners=self.align_corners)
-        return seg_logits.softmax(dim=1).gather(1, label[:, None])[:, 0]
+        return F.cross_entropy(seg_logits, label, reduction='none').neg().exp()
 
 
 def _nearest(labels: Tensor, size: Tuple[int, int]) -> Tensor:

@@ -1,7 +1,7 @@
 _base_ = './mean_teacher.py'
 method = dict(
     type='PRCL',
-    probabilistic_head=dict(embed_dims=256, tap='conv_seg'),
+    probabilistic_head=dict(embed_dims=256),
     # δ_w: unlabelled pixels below this confidence are not contrasted.
     confidence_threshold=0.7,
     contrast=dict(

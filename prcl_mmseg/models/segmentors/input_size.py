@@ -4,6 +4,7 @@
 Most can. The others need the training crop, the sliding window and the
 padding of test images to fit, which mmseg leaves to each leaf config.
 """
+import inspect
 from typing import Any, Tuple
 
 from mmseg.models.backbones import BEiT, UNet
@@ -12,17 +13,20 @@ from mmseg.models.decode_heads import LRASPPHead
 from .registered import registered_class
 
 Size = Tuple[int, int]
-# LRASPPHead averages windows of this many pixels of its last feature map.
-LRASPP_WINDOW = 49
+# LRASPPHead averages windows of 49 pixels of a feature of stride 8.
+LRASPP_SMALLEST = 8 * (49 - 1) + 1
 
 
 def fit_input_size(segmentor: dict, preprocessor: dict,
                    crop_size: Size) -> None:
     """Fit a segmentor and its preprocessor to the training crop, in place.
 
-    A UNet needs multiples of its downsampling rate, so crops and windows are
-    padded up to one. The position embeddings of BEiT and MAE have one size,
-    so they take it from the crop and predict in windows of it.
+    Crops are padded up to whole patches of a ViT, whose logits would
+    otherwise be those of a larger image, and to what a UNet can halve; so are
+    test images and windows. The position embeddings of BEiT and MAE have one
+    size: they take it from the crop and predict in windows of it. LRASPPHead
+    averages large windows, so test images are padded to one. All other
+    networks take what they get.
 
     Args:
         segmentor (dict): Config of an mmseg segmentor.
@@ -32,51 +36,62 @@ def fit_input_size(segmentor: dict, preprocessor: dict,
     Raises:
         ValueError: If the network can't take crops of that size.
     """
-    crop_size = tuple(crop_size)
-    _check_smallest(segmentor, crop_size)
     backbone = segmentor.get('backbone') or {}
     backbone_class = registered_class(backbone)
-    divisor = 1
-    if issubclass(backbone_class, UNet):
-        divisor = _downsampling(backbone)
-    padded = tuple(-(-side // divisor) * divisor for side in crop_size)
-    preprocessor['size'] = padded
+    divisor = _divisor(backbone, backbone_class)
+    crop_size = _round_up(crop_size, divisor)
+    preprocessor['size'] = crop_size
     preprocessor.pop('size_divisor', None)
-    test_cfg = segmentor.get('test_cfg')
     if issubclass(backbone_class, BEiT):
-        backbone['img_size'] = padded
-        test_cfg = segmentor['test_cfg'] = dict(
-            test_cfg or {},
-            mode='slide',
-            crop_size=padded,
-            stride=tuple(-(-2 * side // 3) for side in padded))
-    if not test_cfg:
-        return
-    if test_cfg.get('mode') != 'slide':
-        if divisor > 1:
-            preprocessor.setdefault('test_cfg', dict(size_divisor=divisor))
-        return
-    window = tuple(
-        -(-side // divisor) * divisor for side in _pair(test_cfg['crop_size']))
-    test_cfg['crop_size'] = window
-    test_cfg['stride'] = _pair(test_cfg['stride'])
-    if divisor > 1 or issubclass(backbone_class, BEiT):
+        backbone['img_size'] = crop_size
+        _predict_in_windows(segmentor, crop_size)
+    test_cfg = segmentor.get('test_cfg') or {}
+    padding = dict(size_divisor=divisor) if divisor > 1 else None
+    if test_cfg.get('mode') == 'slide':
+        window = _round_up(_pair(test_cfg['crop_size']), divisor)
+        test_cfg.update(crop_size=window, stride=_pair(test_cfg['stride']))
         # A window of a smaller image would be smaller, too.
-        preprocessor.setdefault('test_cfg', dict(size=window))
+        if divisor > 1:
+            padding = dict(size=window)
+    if _has_lraspp(segmentor):
+        _check_lraspp(crop_size)
+        padding = dict(size=(LRASPP_SMALLEST, ) * 2)
+    if padding is not None:
+        preprocessor.setdefault('test_cfg', padding)
 
 
-def _check_smallest(segmentor: dict, crop_size: Size) -> None:
+def _divisor(backbone: dict, backbone_class: type) -> int:
+    """What the sides of an image must be multiples of."""
+    if issubclass(backbone_class, UNet):
+        return _downsampling(backbone)
+    # MMPretrain's ViT has the same name as mmseg's.
+    if not {'VisionTransformer', 'BEiT'}.isdisjoint(
+            base.__name__ for base in backbone_class.__mro__):
+        parameter = inspect.signature(backbone_class).parameters['patch_size']
+        return backbone.get('patch_size', parameter.default)
+    return 1
+
+
+def _predict_in_windows(segmentor: dict, window: Size) -> None:
+    segmentor['test_cfg'] = dict(
+        segmentor.get('test_cfg') or {},
+        mode='slide',
+        crop_size=window,
+        stride=tuple(-(-2 * side // 3) for side in window))
+
+
+def _has_lraspp(segmentor: dict) -> bool:
     head = segmentor.get('decode_head')
-    if not isinstance(head, dict) or not issubclass(
-            registered_class(head), LRASPPHead):
-        return
-    # mmseg's MobileNetV3 for it has output stride 8.
-    smallest = 8 * (LRASPP_WINDOW - 1) + 1
-    if min(crop_size) < smallest:
+    return isinstance(head, dict) and issubclass(
+        registered_class(head), LRASPPHead)
+
+
+def _check_lraspp(crop_size: Size) -> None:
+    if min(crop_size) < LRASPP_SMALLEST:
         raise ValueError(
             f'model.crop_size={crop_size} is too small for LRASPPHead, which '
-            f'averages windows of {LRASPP_WINDOW} pixels at stride 8; use at '
-            f'least {smallest} and crop both training pipelines to it')
+            f'averages windows of 49 pixels at stride 8; use at least '
+            f'{LRASPP_SMALLEST} and crop both training pipelines to it')
 
 
 def _downsampling(backbone: dict) -> int:
@@ -87,6 +102,10 @@ def _downsampling(backbone: dict) -> int:
     halvings = sum(stride == 2 or downsample
                    for stride, downsample in zip(strides[1:], downsamples))
     return 2**halvings
+
+
+def _round_up(size: Size, divisor: int) -> Size:
+    return tuple(-(-side // divisor) * divisor for side in size)
 
 
 def _pair(size: Any) -> Size:

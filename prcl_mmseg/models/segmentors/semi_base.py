@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ...compat import find_missing_ops
 from ..data_preprocessor import SemiSegDataPreprocessor
+from ..teacher import copy_weights
 from .config import adapt_segmentor
 from .joint_forward import decode_heads
 
@@ -130,7 +131,7 @@ class SemiBaseSegmentor(BaseSegmentor):
         """Initialise the student; the teacher starts as its copy."""
         super().init_weights()
         if self.teacher is not None:
-            self.teacher.module.load_state_dict(self.student.state_dict())
+            copy_weights(self.student, self.teacher.module)
 
     def train(self, mode: bool = True) -> 'SemiBaseSegmentor':
         """Set the mode of the student; the teacher always evaluates."""

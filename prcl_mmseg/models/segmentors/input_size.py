@@ -7,6 +7,7 @@ padding of test images to fit, which mmseg leaves to each leaf config.
 import inspect
 from typing import Any, Tuple
 
+from mmengine.config import ConfigDict
 from mmseg.models.backbones import BEiT, UNet
 from mmseg.models.decode_heads import LRASPPHead
 
@@ -73,7 +74,7 @@ def _divisor(backbone: dict, backbone_class: type) -> int:
 
 
 def _predict_in_windows(segmentor: dict, window: Size) -> None:
-    segmentor['test_cfg'] = dict(
+    segmentor['test_cfg'] = ConfigDict(
         segmentor.get('test_cfg') or {},
         mode='slide',
         crop_size=window,

@@ -11,24 +11,37 @@ import json
 import os.path as osp
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, List, Optional
 
-import mmseg
-import torch
-from mmengine.config import Config
+# What the libraries say while they are imported must not end in the JSON.
+with redirect_stdout(sys.stderr):
+    import mmseg
+    import torch
+    from mmengine.config import Config
 
-from prcl_mmseg.engine.model_check import check_model, one_line
+    from prcl_mmseg.engine.model_check import check_model, one_line
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / '_base_'
 # What is not in a model's file but in all leaf configs that use it.
 COMPLETIONS = {
-    'fpn_poolformer_s12': {'neck.in_channels': [64, 128, 320, 512]},
-    'upernet_convnext': {'auxiliary_head.in_channels': 512},
+    'fpn_poolformer_s12': {
+        'neck.in_channels': [64, 128, 320, 512]
+    },
+    'upernet_convnext': {
+        'auxiliary_head.in_channels': 512
+    },
+    'upernet_mae': {
+        'decode_head.in_channels': [768, 768, 768, 768],
+        'auxiliary_head.in_channels': 768
+    },
 }
-# Networks that can't take the crop of the others.
-CROPS = {'lraspp_m-v3-d8': 385, '*_dinov2-*': 126}
+# Odd, as the 321 of VOC, unless the network needs something else.
+CROP = 129
+CROPS = {'lraspp_*': 385, '*_dinov2-*': 126}
 RESULT = 'RESULT '
+MARKERS = ('<!-- check_models.py: begin -->', '<!-- check_models.py: end -->')
 
 
 def parse_args() -> argparse.Namespace:
@@ -44,16 +57,18 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--crop',
         type=int,
-        help='side of the training images; default 129, odd as the 321 of '
-        'VOC, and more where the network needs it')
+        help=f'side of the training images; default {CROP}, odd as the 321 '
+        'of VOC, and what the network needs where it needs something else')
     parser.add_argument(
         '--timeout', type=int, default=900, help='seconds for each network')
     parser.add_argument(
         '--json', action='store_true', help='print JSON, not a table')
-    parser.add_argument('--out', help='write the table to this Markdown file, '
-                        'behind the text up to its marker if it exists')
-    parser.add_argument('--worker', action='store_true',
-                        help=argparse.SUPPRESS)
+    parser.add_argument(
+        '--out',
+        help='write the table to this Markdown file too; in an existing one, '
+        'between its two marker lines')
+    parser.add_argument(
+        '--worker', action='store_true', help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -89,14 +104,14 @@ def select(names: List[str], models: Dict[str, Path]) -> Dict[str, Path]:
     return selected
 
 
-def crop_of(name: str, crop: int) -> int:
+def crop_of(name: str, crop: Optional[int]) -> int:
     """Side of the training images for one network."""
     if crop is not None:
         return crop
     for pattern, own in CROPS.items():
         if fnmatch.fnmatch(name, pattern):
             return own
-    return 129
+    return CROP
 
 
 def check_file(path: Path, method: str, crop: int) -> dict:
@@ -104,15 +119,14 @@ def check_file(path: Path, method: str, crop: int) -> dict:
     torch.manual_seed(0)
     try:
         cfg = Config.fromfile(path)
-        segmentor = Config(cfg.model.to_dict())
-        segmentor.merge_from_dict(COMPLETIONS.get(path.stem, {}))
-        if 'data_preprocessor' not in segmentor:
-            segmentor.data_preprocessor = cfg.data_preprocessor.to_dict()
+        cfg.merge_from_dict({
+            f'model.{key}': value
+            for key, value in COMPLETIONS.get(path.stem, {}).items()
+        })
         method = Config.fromfile(CONFIGS / 'methods' / f'{method}.py').method
     except Exception as error:
-        return dict(train=False, predict=False, export=False,
-                    reason=one_line(error))
-    return check_model(segmentor._cfg_dict, method, (crop, crop))
+        return dict(reason=one_line(error))
+    return check_model(cfg.model, method, (crop, crop))
 
 
 def check_in_process(path: Path, args: argparse.Namespace) -> dict:
@@ -123,8 +137,8 @@ def check_in_process(path: Path, args: argparse.Namespace) -> dict:
         str(path), '--worker', '--method', args.method, '--crop',
         str(crop)
     ]
-    result = dict(name=path.stem, crop=crop, train=False, predict=False,
-                  export=False)
+    result = dict(
+        name=path.stem, crop=crop, train=False, predict=False, export=False)
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=args.timeout)
@@ -138,30 +152,43 @@ def check_in_process(path: Path, args: argparse.Namespace) -> dict:
     return dict(result, **json.loads(lines[-1][len(RESULT):]))
 
 
-COLUMNS = ('model', 'decode head', 'tap', 'channels', 'stride', 'crop',
-           'train', 'predict', 'export', 'unused', 'params (M)',
-           'memory (GiB)')
+COLUMNS = dict(
+    name='model',
+    head='decode head',
+    tap='tap',
+    channels='channels',
+    stride='stride',
+    crop='crop',
+    train='train',
+    predict='predict',
+    export='export',
+    unused='unused',
+    parameters='params (M)',
+    memory='memory (GiB)')
 
 
 def table(results: List[dict]) -> str:
     """Markdown: those that work, then those that can't, with the reason."""
-    rows = ['| ' + ' | '.join(COLUMNS) + ' |', '|---' * len(COLUMNS) + '|']
-    failed = []
-    for result in results:
-        if not result['export']:
-            failed.append(f'| {result["name"]} | {stage(result)} | '
-                          f'{result["reason"]} |')
-            continue
-        cells = [
-            result['name'], result['head'], result['tap'] or '-',
-            result['channels'] or '-', result['stride'] or '-',
-            result['crop'], 'yes', 'yes', 'yes', result['unused'],
-            f'{result["parameters"]:.1f}', f'{result["memory"]:.1f}'
-        ]
-        rows.append('| ' + ' | '.join(map(str, cells)) + ' |')
+    rows = [_row(COLUMNS.values()), '|---' * len(COLUMNS) + '|']
+    rows += [_row(_cell(result.get(key)) for key in COLUMNS)
+             for result in results if result['export']]
+    failed = [_row((result['name'], stage(result), result['reason']))
+              for result in results if not result['export']]
     if failed:
         rows += ['', '| model | cannot | reason |', '|---|---|---|', *failed]
     return '\n'.join(rows)
+
+
+def _row(cells) -> str:
+    return f'| {" | ".join(map(str, cells))} |'
+
+
+def _cell(value) -> str:
+    if isinstance(value, bool):
+        return 'yes' if value else 'no'
+    if isinstance(value, float):
+        return f'{value:.1f}'
+    return '-' if value is None else str(value)
 
 
 def stage(result: dict) -> str:
@@ -171,25 +198,29 @@ def stage(result: dict) -> str:
 
 
 def write(path: str, text: str) -> None:
-    """Replace what follows the marker line in a file, or write a new one."""
-    marker = '<!-- written by tools/analysis_tools/check_models.py -->\n'
-    end = '<!-- end -->\n'
+    """Write a new file, or replace what is between the markers of one.
+
+    Raises:
+        ValueError: If an existing file has no markers.
+    """
     before = after = ''
     if osp.isfile(path):
-        before, found, rest = Path(path).read_text().partition(marker)
-        if not found:
-            raise ValueError(f'--out {path}: it has no line {marker.strip()}; '
-                             'add it, or name a new file')
-        after = rest.partition(end)[2]
-    Path(path).write_text(f'{before}{marker}\n{text}\n\n{end}{after}')
+        before, found, rest = Path(path).read_text().partition(MARKERS[0])
+        _, end, after = rest.partition(MARKERS[1])
+        if not found or not end:
+            raise ValueError(f'--out {path} has no line {MARKERS[0]!r} and, '
+                             f'later, {MARKERS[1]!r}; add them, or name a new '
+                             'file')
+    Path(path).write_text(
+        f'{before}{MARKERS[0]}\n\n{text}\n\n{MARKERS[1]}{after or chr(10)}')
 
 
-def main() -> int:
+def main() -> None:
     args = parse_args()
     if args.worker:
         path = Path(args.names[0])
         print(RESULT + json.dumps(check_file(path, args.method, args.crop)))
-        return 0
+        return
     try:
         selected = select(args.names, find_models())
     except ValueError as error:
@@ -198,13 +229,13 @@ def main() -> int:
     for path in selected.values():
         results.append(check_in_process(path, args))
         print(
-            f'{path.stem}: {results[-1]["reason"] or "ok"}', file=sys.stderr,
+            f'{path.stem}: {results[-1]["reason"] or "ok"}',
+            file=sys.stderr,
             flush=True)
     print(json.dumps(results, indent=2) if args.json else table(results))
     if args.out:
         write(args.out, table(results))
-    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -1,13 +1,18 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Converted weights give what timm's DINOv2 ViT gives."""
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.runner import load_checkpoint
 from mmseg.registry import MODELS
+
+from prcl_mmseg.engine.launch import adapt_to_run
+from prcl_mmseg.engine.model_check import predict_step, train_step
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / 'tools' / 'model_converters' / 'dinov2_to_mmpretrain.py'
@@ -15,20 +20,19 @@ SIZE = 70
 
 
 def load_tool():
-    import importlib.util
     spec = importlib.util.spec_from_file_location('dinov2', TOOL)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def timm_vit():
+def timm_vit(depth: int = 3):
     timm = pytest.importorskip('timm')
     vit = timm.create_model(
         'vit_small_patch14_dinov2',
         img_size=SIZE,
         embed_dim=24,
-        depth=3,
+        depth=depth,
         num_heads=2,
         num_classes=0).eval()
     for parameter in vit.parameters():
@@ -125,17 +129,63 @@ def test_another_layout_is_named(extra):
         load_tool().convert(state_dict)
 
 
-def test_other_weights_are_refused(tmp_path):
+def test_other_weights_are_refused(tmp_path, monkeypatch, capsys):
     torch.save(dict(fc=torch.zeros(1)), tmp_path / 'other.pth')
-    done = subprocess.run(
-        [sys.executable, str(TOOL),
-         str(tmp_path / 'other.pth'),
-         str(tmp_path / 'out.pth')],
-        capture_output=True,
-        text=True)
-    assert done.returncode == 2 and 'pos_embed' in done.stderr
-    done = subprocess.run(
-        [sys.executable, str(TOOL), 'nothing.pth', 'out.pth'],
-        capture_output=True,
-        text=True)
-    assert done.returncode == 2 and 'nothing.pth does not' in done.stderr
+    for name, message in (('other.pth', 'there is no pos_embed'),
+                          ('none.pth', 'none.pth does not exist')):
+        monkeypatch.setattr(sys, 'argv', ['', str(tmp_path / name), 'out'])
+        with pytest.raises(SystemExit):
+            load_tool().main()
+        assert message in capsys.readouterr().err
+
+
+def tiny_leaf(method: str, checkpoint: str) -> Config:
+    """A ready config with a tiny ViT that loads a checkpoint."""
+    cfg = Config.fromfile(
+        ROOT / 'configs' / method / f'{method}_dinov2-b_voc_1-16.py')
+    segmentor = cfg.model.segmentor
+    segmentor.backbone.update(
+        arch=dict(
+            embed_dims=24, num_layers=4, num_heads=2, feedforward_channels=96),
+        img_size=SIZE,
+        out_indices=(0, 1, 2, 3))
+    segmentor.backbone.init_cfg.checkpoint = checkpoint
+    segmentor.decode_head.update(
+        in_channels=(24, ) * 4,
+        embed_dims=24,
+        channels=8,
+        post_process_channels=[4, 4, 8, 8])
+    cfg.model.crop_size = (SIZE, SIZE)
+    adapt_to_run(cfg, launcher='none')
+    return cfg
+
+
+@pytest.mark.parametrize('method', ['prcl', 'mean_teacher', 'supervised'])
+def test_ready_configs_start_from_converted_weights(method, tmp_path):
+    pytest.importorskip('mmpretrain.models')
+    converted = load_tool().convert(timm_vit(depth=4).state_dict())
+    path = str(tmp_path / 'converted.pth')
+    torch.save(dict(state_dict=converted), path)
+    model = MODELS.build(tiny_leaf(method, path).model)
+    model.init_weights()
+    segmentors = [model.student]
+    if model.teacher is not None:
+        segmentors.append(model.teacher.module)
+    for segmentor in segmentors:
+        weights = segmentor.backbone.state_dict()
+        assert weights.keys() == converted.keys()
+        for name, value in converted.items():
+            assert weights[name].equal(value), name
+    assert train_step(model, (SIZE, SIZE), 21) == 0
+    predict_step(model, 21)
+
+
+def test_crops_of_the_ready_config_are_whole_patches():
+    cfg = Config.fromfile(
+        ROOT / 'configs' / 'prcl' / 'prcl_dinov2-b_voc_1-16.py')
+    assert all(side % 14 == 0 for side in cfg.model.crop_size)
+    dataset = cfg.train_dataloader.dataset
+    for part in (dataset.labeled, dataset.unlabeled):
+        crop, = [step.crop_size for step in part.pipeline
+                 if step.type == 'RandomCrop']
+        assert tuple(crop) == tuple(cfg.model.crop_size)

@@ -49,11 +49,12 @@ def fit_input_size(segmentor: dict, preprocessor: dict,
     test_cfg = segmentor.get('test_cfg') or {}
     padding = dict(size_divisor=divisor) if divisor > 1 else None
     if test_cfg.get('mode') == 'slide':
-        window = _round_up(_pair(test_cfg['crop_size']), divisor)
-        test_cfg.update(crop_size=window, stride=_pair(test_cfg['stride']))
+        test_cfg.update(
+            crop_size=_round_up(_pair(test_cfg['crop_size']), divisor),
+            stride=_pair(test_cfg['stride']))
+    if issubclass(backbone_class, BEiT):
         # A window of a smaller image would be smaller, too.
-        if divisor > 1:
-            padding = dict(size=window)
+        padding = dict(size=crop_size)
     if _has_lraspp(segmentor):
         _check_lraspp(crop_size)
         padding = dict(size=(LRASPP_SMALLEST, ) * 2)
@@ -66,11 +67,16 @@ def _divisor(backbone: dict, backbone_class: type) -> int:
     if issubclass(backbone_class, UNet):
         return _downsampling(backbone)
     # MMPretrain's ViT has the same name as mmseg's.
-    if not {'VisionTransformer', 'BEiT'}.isdisjoint(
-            base.__name__ for base in backbone_class.__mro__):
-        parameter = inspect.signature(backbone_class).parameters['patch_size']
-        return backbone.get('patch_size', parameter.default)
-    return 1
+    bases = backbone_class.__mro__
+    if {'VisionTransformer', 'BEiT'}.isdisjoint(
+            base.__name__ for base in bases):
+        return 1
+    if 'patch_size' in backbone:
+        return backbone['patch_size']
+    return next(parameters['patch_size'].default
+                for parameters in (inspect.signature(base).parameters
+                                   for base in bases)
+                if 'patch_size' in parameters)
 
 
 def _predict_in_windows(segmentor: dict, window: Size) -> None:

@@ -56,14 +56,13 @@ def test_most_networks_take_the_crop_as_it_is():
         mode='slide', crop_size=(40, 40), stride=(30, 30))
 
 
-@pytest.mark.parametrize('test_cfg, padding', [
-    (dict(mode='whole'), dict(size_divisor=4)),
-    (dict(SLIDE, crop_size=(38, 40)), dict(size=(40, 40))),
-])
-def test_unets_get_what_they_can_halve(test_cfg, padding):
+@pytest.mark.parametrize(
+    'test_cfg', [dict(mode='whole'),
+                 dict(SLIDE, crop_size=(38, 40))])
+def test_unets_get_what_they_can_halve(test_cfg):
     segmentor, preprocessor = adapt(unet(), 33, test_cfg)
     assert preprocessor['size'] == (36, 36)
-    assert preprocessor['test_cfg'] == padding
+    assert preprocessor['test_cfg'] == dict(size_divisor=4)
     if test_cfg['mode'] == 'slide':
         assert segmentor['test_cfg']['crop_size'] == (40, 40)
 
@@ -79,6 +78,8 @@ def test_own_padding_of_test_images_is_kept():
     (dict(type='VisionTransformer', patch_size=14), 14),
     (dict(type='VisionTransformer'), 16),
     (dict(type='mmpretrain.VisionTransformer', patch_size=14), 14),
+    # Passes its arguments on without naming them.
+    (dict(type='mmpretrain.DistilledVisionTransformer'), 16),
     (dict(type='SwinTransformer', patch_size=4), 1),
 ])
 def test_crops_are_whole_patches_of_a_vit(backbone, divisor):
@@ -96,9 +97,10 @@ def test_beit_takes_its_size_from_the_crop():
     assert preprocessor['test_cfg'] == dict(size=(48, 48))
 
 
+@pytest.mark.parametrize('test_cfg', [dict(mode='whole'), SLIDE])
 @pytest.mark.parametrize('backbone', [unet, beit])
 @pytest.mark.parametrize('size', [(30, 75), (49, 50)])
-def test_test_images_of_any_size_are_predicted(backbone, size):
+def test_test_images_of_any_size_are_predicted(backbone, size, test_cfg):
     head = tiny.fcn_head(
         in_channels=16 if backbone is beit else 8, in_index=-1)
     if backbone is unet:
@@ -107,7 +109,10 @@ def test_test_images_of_any_size_are_predicted(backbone, size):
         dict(
             type='PRCL',
             segmentor=tiny.segmentor(
-                backbone=backbone(), decode_head=head, auxiliary_head=None),
+                backbone=backbone(),
+                decode_head=head,
+                auxiliary_head=None,
+                test_cfg=ConfigDict(test_cfg)),
             num_classes=3,
             crop_size=(43, 43),
             probabilistic_head=dict(embed_dims=4)))

@@ -89,8 +89,10 @@ def _predict_in_windows(segmentor: dict, window: Size) -> None:
 
 def _has_lraspp(segmentor: dict) -> bool:
     head = segmentor.get('decode_head')
-    return isinstance(head, dict) and issubclass(
-        registered_class(head), LRASPPHead)
+    if not isinstance(head, dict):
+        return False
+    # A probabilistic head has it inside.
+    return issubclass(registered_class(head.get('head', head)), LRASPPHead)
 
 
 def _check_lraspp(crop_size: Size) -> None:

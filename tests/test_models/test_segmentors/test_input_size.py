@@ -134,9 +134,13 @@ def lraspp() -> dict:
         num_classes=3)
 
 
-def test_lraspp_needs_large_images():
+@pytest.mark.parametrize('wrapped', [False, True])
+def test_lraspp_needs_large_images(wrapped):
     backbone = dict(type='MobileNetV3', arch='large', out_indices=(1, 3, 16))
+    head = lraspp()
+    if wrapped:
+        head = dict(type='ProbabilisticDecodeHead', head=head)
     with pytest.raises(ValueError, match=r'crop_size=\(384, 384\).*385'):
-        adapt(backbone, 384, decode_head=lraspp())
-    _, preprocessor = adapt(backbone, 385, decode_head=lraspp())
+        adapt(backbone, 384, decode_head=head)
+    _, preprocessor = adapt(backbone, 385, decode_head=head)
     assert preprocessor['test_cfg'] == dict(size=(385, 385))

@@ -7,7 +7,9 @@ from mmseg.registry import MODELS
 from mmseg.utils import OptSampleList, SampleList
 from torch import Tensor, nn
 
+from ...compat import find_missing_ops
 from ..data_preprocessor import SemiSegDataPreprocessor
+from ..teacher import copy_weights
 from .config import adapt_segmentor
 from .joint_forward import decode_heads
 
@@ -129,7 +131,7 @@ class SemiBaseSegmentor(BaseSegmentor):
         """Initialise the student; the teacher starts as its copy."""
         super().init_weights()
         if self.teacher is not None:
-            self.teacher.module.load_state_dict(self.student.state_dict())
+            copy_weights(self.student, self.teacher.module)
 
     def train(self, mode: bool = True) -> 'SemiBaseSegmentor':
         """Set the mode of the student; the teacher always evaluates."""
@@ -185,11 +187,12 @@ class SemiBaseSegmentor(BaseSegmentor):
 
     def _build_student(self, segmentor: dict) -> EncoderDecoder:
         student = MODELS.build(segmentor)
-        if not isinstance(student, EncoderDecoder):
+        missing = find_missing_ops(student)
+        if missing is not None:
             raise ValueError(
-                f"model.segmentor.type={segmentor['type']!r} is not supported "
-                'because its heads give no logits per pixel; use an '
-                'EncoderDecoder or a CascadeEncoderDecoder')
+                f'model.segmentor has a layer {missing}, whose compiled '
+                'operator is missing in this build of mmcv; use a model '
+                'without it, or install mmcv with compiled operators')
         return student
 
     def _load_plain_segmentor(self, state_dict: dict, prefix: str,

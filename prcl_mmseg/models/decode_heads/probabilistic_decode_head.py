@@ -8,7 +8,7 @@ from mmseg.models.utils import resize
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from .embedding_branches import MeanBranch, VarianceBranch
+from .embedding_branches import FixedVariance, MeanBranch, VarianceBranch
 from .feature_tap import FeatureTap, Recording
 
 
@@ -47,6 +47,9 @@ class ProbabilisticDecodeHead(BaseModule):
             which to embed. A finer feature is averaged down to it, because
             memory grows with the pixels and neighbours say the same.
             Defaults to 4.
+        fixed_variance (float, optional): A σ² for all pixels instead of a
+            variance branch, to compare with a deterministic contrast.
+            Defaults to None.
         norm_cfg (dict, optional): BN or SyncBN of the branches. Defaults to
             the wrapped head's if that is one of them, else to BN.
         init_cfg (dict, optional): Initialisation of the branches.
@@ -63,6 +66,7 @@ class ProbabilisticDecodeHead(BaseModule):
                  embed_dims: int = 256,
                  tap: Optional[str] = None,
                  embed_stride: int = 4,
+                 fixed_variance: Optional[float] = None,
                  norm_cfg: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
@@ -73,7 +77,11 @@ class ProbabilisticDecodeHead(BaseModule):
         channels = self.tap.in_channels
         norm_cfg = norm_cfg or _batch_norm_cfg(self.head)
         self.mean_branch = MeanBranch(channels, embed_dims, norm_cfg)
-        self.variance_branch = VarianceBranch(channels, embed_dims, norm_cfg)
+        if fixed_variance is None:
+            self.variance_branch = VarianceBranch(channels, embed_dims,
+                                                  norm_cfg)
+        else:
+            self.variance_branch = FixedVariance(embed_dims, fixed_variance)
         self._register_load_state_dict_pre_hook(self._load_plain_head)
 
     @property

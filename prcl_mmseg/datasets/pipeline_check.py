@@ -35,6 +35,22 @@ def find_mask_loader(dataset: Any) -> Optional[Any]:
     return next(filter(_loads_masks, _transforms_of(dataset)), None)
 
 
+def find_image_loader(dataset: Any) -> Optional[Any]:
+    """Find the transform that loads images.
+
+    Args:
+        dataset: A dataset or a wrapper of datasets.
+
+    Returns:
+        The first transform of the pipelines, wrapped transforms included, if
+        its name says that it loads something else than masks; otherwise None.
+    """
+    first = next(_transforms_of(dataset), None)
+    if type(first).__name__.startswith('Load') and not _loads_masks(first):
+        return first
+    return None
+
+
 def check_unlabeled_pipeline(dataset: Any) -> None:
     """Refuse a pipeline that needs masks for unlabelled images.
 

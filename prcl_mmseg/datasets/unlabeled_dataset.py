@@ -7,8 +7,8 @@ from mmengine import fileio
 from mmseg.registry import DATASETS
 
 from .pipeline_check import check_unlabeled_pipeline
-from .split_dataset import IMAGE_SUFFIXES, SplitSegDataset
-from .split_list import read_split
+from .split_dataset import SplitSegDataset
+from .split_list import IMAGE_SUFFIXES, read_split
 
 
 @DATASETS.register_module()
@@ -22,7 +22,7 @@ class UnlabeledDataset(SplitSegDataset):
 
     Args:
         ann_file (str): A list in any format of :func:`read_split`, relative to
-            ``data_root``. Defaults to '', which scans the folder
+            ``data_root`` or else to the working directory. Defaults to '', which scans the folder
             ``data_prefix['img_path']`` below ``data_root``, subfolders
             included.
         img_suffix (str, optional): In a folder, take only the files that end

@@ -22,9 +22,9 @@ class UnlabeledDataset(SplitSegDataset):
 
     Args:
         ann_file (str): A list in any format of :func:`read_split`, relative to
-            ``data_root`` or else to the working directory. Defaults to '', which scans the folder
-            ``data_prefix['img_path']`` below ``data_root``, subfolders
-            included.
+            ``data_root`` or else to the working directory. Defaults to '',
+            which scans the folder ``data_prefix['img_path']`` below
+            ``data_root``, subfolders included.
         img_suffix (str, optional): In a folder, take only the files that end
             so. For a list of bare ids, the suffix of the images. Defaults to
             None: any of ``.jpg .jpeg .png .bmp .tif .tiff .webp`` in upper or

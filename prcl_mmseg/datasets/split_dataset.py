@@ -59,9 +59,13 @@ class SplitSegDataset(BaseSegDataset):
     def __init__(self,
                  ann_file: str = '',
                  label_map: Optional[Dict[int, int]] = None,
+                 lazy_init: bool = False,
                  **kwargs) -> None:
-        self._given_label_map = label_map
-        super().__init__(ann_file=ann_file, **kwargs)
+        super().__init__(ann_file=ann_file, lazy_init=True, **kwargs)
+        if label_map:
+            self.label_map = self._checked_label_map(label_map)
+        if not lazy_init:
+            self.full_init()
 
     def load_data_list(self) -> List[dict]:
         """Read the split list, or scan the folders when there is none.
@@ -71,16 +75,22 @@ class SplitSegDataset(BaseSegDataset):
             there is a mask), ``label_map``, ``reduce_zero_label`` and
             ``seg_fields``.
         """
-        self._use_given_label_map()
-        if self.ann_file:
-            entries = read_split(self.ann_file, self.backend_args)
-            data_list = [self._data_info(entry) for entry in entries]
-        else:
-            self._check_folder()
-            data_list = super().load_data_list()
+        data_list = self.find_data()
         self._check_files(data_list)
         self._check_masks_given(data_list)
         return data_list
+
+    def find_data(self) -> List[dict]:
+        """The data infos, without a look at whether their files exist.
+
+        Returns:
+            list[dict]: As :meth:`load_data_list`.
+        """
+        if self.ann_file:
+            entries = read_split(self.ann_file, self.backend_args)
+            return [self.data_info(entry) for entry in entries]
+        self._check_folder()
+        return super().load_data_list()
 
     def _join_prefix(self) -> None:
         given = self.ann_file
@@ -89,16 +99,14 @@ class SplitSegDataset(BaseSegDataset):
                 and osp.isfile(given)):
             self.ann_file = given
 
-    def _use_given_label_map(self) -> None:
-        if self._given_label_map is None:
-            return
+    def _checked_label_map(self, label_map: Dict[int, int]) -> Dict[int, int]:
         if self.label_map is not None:
             raise ValueError(
                 f'{type(self).__name__}: `label_map` and a choice of '
                 '`metainfo.classes` are both given, but only one of them can '
                 'number the classes. Remove one.')
         num_classes = len(self._metainfo.get('classes') or ())
-        for value, label in self._given_label_map.items():
+        for value, label in label_map.items():
             if not (isinstance(value, int) and isinstance(label, int)) or (
                     label != self.ignore_index
                     and not 0 <= label < num_classes):
@@ -108,9 +116,17 @@ class SplitSegDataset(BaseSegDataset):
                     f'numbers in [0, {num_classes - 1}] (`metainfo.classes` '
                     f'names {num_classes}) or ignore_index='
                     f'{self.ignore_index}.')
-        self.label_map = dict(self._given_label_map)
+        return dict(label_map)
 
-    def _data_info(self, entry: SplitEntry) -> dict:
+    def data_info(self, entry: SplitEntry) -> dict:
+        """The data info of an entry of a list.
+
+        Args:
+            entry (SplitEntry): Image and maybe mask.
+
+        Returns:
+            dict: As those of :meth:`load_data_list`.
+        """
         img_path = self._image_path(entry.image)
         info = dict(
             img_path=img_path,

@@ -58,19 +58,27 @@ class UnlabeledDataset(SplitSegDataset):
             list[dict]: Data infos with ``img_path``, ``reduce_zero_label`` and
             an empty ``seg_fields``.
         """
+        data_list = self.find_data()
+        self._check_files(data_list)
+        return data_list
+
+    def find_data(self) -> List[dict]:
+        """The data infos, without a look at whether their files exist.
+
+        Returns:
+            list[dict]: As :meth:`load_data_list`.
+        """
         if self.ann_file:
             paths = self._listed_paths()
         else:
             self._check_folder()
             paths = self._scanned_paths()
-        data_list = [
+        return [
             dict(
                 img_path=path,
                 reduce_zero_label=self.reduce_zero_label,
                 seg_fields=[]) for path in paths
         ]
-        self._check_files(data_list)
-        return data_list
 
     def _listed_paths(self) -> List[str]:
         images = [

@@ -14,9 +14,9 @@ val_list = 'splits/custom/val.txt'
 # In the order of their numbers in the masks.
 classes = ('background', 'object')
 palette = [[0, 0, 0], [220, 20, 60]]
-# Other values in the masks: {255: 1} for masks of 0 and 255, {9: 255} to
+# Classes of other values in the masks: {255: 1} for masks of 0 and 255, {9: 255} to
 # ignore 9. Values above 255 need load_mask=dict(type='LoadWideAnnotations').
-label_map = None
+label_map = {}
 # True if the masks count from 1 and 0 is no class.
 reduce_zero_label = False
 # Gray images: dict(type='LoadImageFromFile', color_type='grayscale').

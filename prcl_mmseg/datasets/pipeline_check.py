@@ -42,12 +42,12 @@ def find_image_loader(dataset: Any) -> Optional[Any]:
         dataset: A dataset or a wrapper of datasets.
 
     Returns:
-        The first transform of the pipelines, wrapped transforms included, if
-        its name says that it loads something else than masks; otherwise None.
+        The first loading transform of the pipelines, wrapped transforms
+        included, if it isn't one that loads masks; otherwise None.
     """
-    first = next(_transforms_of(dataset), None)
-    if type(first).__name__.startswith('Load') and not _loads_masks(first):
-        return first
+    for transform in _transforms_of(dataset):
+        if type(transform).__name__.startswith('Load'):
+            return None if _loads_masks(transform) else transform
     return None
 
 

@@ -12,7 +12,7 @@ from mmseg.registry import DATASETS
 from .label_check import class_pixels
 from .path_check import check_paths
 from .split_dataset import SplitSegDataset
-from .split_list import IMAGE_SUFFIXES, SplitEntry
+from .split_list import IMAGE_SUFFIXES, SplitEntry, read_split
 from .unlabeled_dataset import UnlabeledDataset
 
 _NOT_PILLOW = ('.npy', '.tif', '.tiff')
@@ -27,13 +27,17 @@ class SplitSource:
         infos (list[dict]): Data infos of all images. A mask that doesn't
             exist makes the image one that can only be unlabelled.
         root (str): What the paths in the lists are relative to.
+        mask_column (bool): Whether lists shall name masks. Defaults to True.
 
     Raises:
         FileNotFoundError: If there is no image, or none with a mask.
     """
 
-    def __init__(self, dataset: BaseSegDataset, infos: List[dict],
-                 root: str) -> None:
+    def __init__(self,
+                 dataset: BaseSegDataset,
+                 infos: List[dict],
+                 root: str,
+                 mask_column: bool = True) -> None:
         self.root = root or osp.curdir
         infos = sorted(infos, key=lambda info: info['img_path'])
         masked, bare = [], []
@@ -41,10 +45,12 @@ class SplitSource:
             has_mask = osp.isfile(info.get('seg_map_path') or '')
             (masked if has_mask else bare).append(info)
         self._dataset = _with_infos(dataset, masked)
+        self._counted: Dict[int, np.ndarray] = {}
         self.masked = [
             SplitEntry(
                 self._relative(info['img_path']),
-                self._relative(info['seg_map_path'])) for info in masked
+                self._relative(info['seg_map_path']) if mask_column else None)
+            for info in masked
         ]
         self.bare = [
             SplitEntry(self._relative(info['img_path'])) for info in bare
@@ -80,6 +86,8 @@ class SplitSource:
         Raises:
             ValueError: As :func:`prcl_mmseg.datasets.check_labels`.
         """
+        if indices is None and num_classes in self._counted:
+            return self._counted[num_classes]
         infos = self._dataset.data_list
         if indices is not None:
             infos = [infos[index] for index in indices]
@@ -94,7 +102,35 @@ class SplitSource:
         parts = [infos[i:i + size] for i in range(0, len(infos), size)]
         with ThreadPoolExecutor(max(workers, 1)) as pool:
             rows = [row for rows in pool.map(count, parts) for row in rows]
-        return np.array(rows, np.int64).reshape(-1, num_classes)
+        counted = np.array(rows, np.int64).reshape(-1, num_classes)
+        if indices is None:
+            self._counted[num_classes] = counted
+        return counted
+
+    def read_images(self, list_file: str) -> List[SplitEntry]:
+        """Read the images of a list.
+
+        Args:
+            list_file (str): A list, below the root or below the working
+                directory.
+
+        Returns:
+            list[SplitEntry]: The images, without masks.
+
+        Raises:
+            ValueError: If the data set can't tell where listed images are.
+        """
+        if not isinstance(self._dataset, SplitSegDataset):
+            raise ValueError(
+                f'A {type(self._dataset).__name__} cannot read {list_file}; '
+                'use a SplitSegDataset.')
+        below = osp.join(self.root, list_file)
+        entries = read_split(below if osp.isfile(below) else list_file)
+        return [
+            SplitEntry(
+                self._relative(self._dataset.data_info(entry)['img_path']))
+            for entry in entries
+        ]
 
     def _relative(self, path: str) -> str:
         path = osp.relpath(path, self.root).replace(osp.sep, '/')
@@ -158,7 +194,8 @@ def source_of_folders(root: str,
 
 def source_of_config(config: Dict[str, Any],
                      key: str,
-                     list_file: str = '') -> SplitSource:
+                     list_file: str = '',
+                     mask_column: bool = True) -> SplitSource:
     """The images of an mmseg dataset config.
 
     Args:
@@ -167,6 +204,7 @@ def source_of_config(config: Dict[str, Any],
         key (str): Where it stands, for messages.
         list_file (str): List of the images to take, instead of the folders
             of a SemiSegDataset or the config's own list. Defaults to ''.
+        mask_column (bool): Whether lists shall name masks. Defaults to True.
 
     Returns:
         SplitSource: The images.
@@ -192,7 +230,7 @@ def source_of_config(config: Dict[str, Any],
         infos = dataset.find_data()
     else:
         infos = dataset.load_data_list()
-    return SplitSource(dataset, infos, dataset.data_root)
+    return SplitSource(dataset, infos, dataset.data_root, mask_column)
 
 
 def _with_infos(dataset: BaseSegDataset, infos: List[dict]) -> BaseSegDataset:

@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-"""Make and check splits of a data set into labelled, unlabelled and val.
+r"""Make and check splits of a data set into labelled, unlabelled and val.
 
     python tools/dataset_converters/semi_splits.py make --data-root data/x \
         --count 20 --val-count 30 --out splits/x
@@ -12,7 +12,7 @@
         --config configs/prcl/prcl_r101_ade20k_1-16.py
 """
 import argparse
-import hashlib
+import json
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -23,18 +23,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 # First of all, to say so if the packages below don't fit.
 import prcl_mmseg  # noqa: E402, F401
 
-import numpy as np  # noqa: E402
 from mmengine.config import Config, DictAction  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from mmseg.registry import DATASETS  # noqa: E402
 
 from prcl_mmseg.datasets import (SplitSegDataset, UnlabeledDataset,  # noqa: E402
                                  check_paths)
-from prcl_mmseg.datasets.split_choice import (rank_balanced,  # noqa: E402
-                                              rank_uniform)
 from prcl_mmseg.datasets.split_files import (check_infos,  # noqa: E402
-                                             check_manifest, histogram,
-                                             write_splits)
+                                             check_manifest, write_splits)
+from prcl_mmseg.datasets.split_making import make_split  # noqa: E402
 from prcl_mmseg.datasets.split_source import (SplitSource,  # noqa: E402
                                               source_of_config,
                                               source_of_folders)
@@ -67,6 +64,8 @@ def parse_args() -> argparse.Namespace:
         "class's share; 'none' draws uniformly and reads only the chosen "
         'masks')
     make.add_argument('--seed', type=int, default=0)
+    make.add_argument('--unlabeled-list', help='list of further unlabelled '
+                      'images, in any known format')
     make.add_argument('--min-pixels', type=int, default=1, help='an image '
                       'shows a class from so many pixels on')
     make.add_argument('--workers', type=int, default=4, help='threads that '
@@ -159,136 +158,70 @@ def open_source(args: argparse.Namespace) -> Tuple[SplitSource, List[str]]:
     return source, list(source.classes)
 
 
-def size_of(count, fraction, available: int, what: str) -> int:
-    if fraction is not None:
-        if not 0 < fraction <= 1:
-            raise ValueError(f'{what}: {fraction} is no fraction of the '
-                             'images; give a number in (0, 1]')
-        count = max(1, int(available * fraction + Fraction(1, 2)))
-    if not 0 <= count <= available:
-        raise ValueError(f'{what}: {count} of {available} images with masks '
-                         'cannot be chosen; ask for fewer')
-    return count
-
-
-def choose(pixels, available, count, args, reserve=0) -> np.ndarray:
-    """Indices into ``available``, in the order of choice."""
-    if args.balance == 'none':
-        return available[rank_uniform(len(available), args.seed)[:count]]
-    presence = pixels[available] >= max(1, args.min_pixels)
-    return available[rank_balanced(presence, count, args.seed, reserve)]
-
-
 def make(args: argparse.Namespace) -> None:
-    source, names = open_source(args)
-    everything = np.arange(len(source.masked))
-    num_classes = len(names) or 256
-    pixels = None
-    if args.balance == 'classes':
-        pixels = source.class_pixels(num_classes, workers=args.workers)
-
-    num_val = size_of(args.val_count, args.val_fraction, len(everything),
-                      '--val-count/--val-fraction')
-    val = choose(pixels, everything, num_val, args, reserve=1)
-    rest = np.setdiff1d(everything, val)
-    wanted = len(rest) if args.count is None else args.count
-    num_labeled = size_of(wanted, args.fraction, len(rest),
-                          '--count/--fraction')
-    if num_labeled == 0:
-        raise ValueError('no image is left to be labelled; lower --val-count '
-                         'or raise --count')
-    labeled = choose(pixels, rest, num_labeled, args)
-    lists = {
-        'labeled.txt': [source.masked[i] for i in labeled],
-        'unlabeled.txt': sorted(
-            [source.masked[i]._replace(mask=None)
-             for i in np.setdiff1d(rest, labeled)] + source.bare)
-    }
-    chosen = {'labeled.txt': labeled}
-    if num_val:
-        chosen['val.txt'] = np.sort(val)
-        lists['val.txt'] = [source.masked[i] for i in chosen['val.txt']]
-
-    counted = {
-        name: source.class_pixels(num_classes, indices, args.workers)
-        if pixels is None else pixels[indices]
-        for name, indices in chosen.items()
-    }
-    if not names:
-        read = np.concatenate(list(counted.values())) \
-            if pixels is None else pixels
-        last = np.flatnonzero(read.sum(0)).max(initial=0)
-        names = [str(label) for label in range(last + 1)]
-        counted = {name: rows[:, :last + 1] for name, rows in counted.items()}
-        pixels = None if pixels is None else pixels[:, :last + 1]
-    manifest = dict(
-        source=describe_source(args),
-        seed=args.seed,
-        balance=args.balance,
-        min_pixels=args.min_pixels,
-        labeled=str(args.fraction or num_labeled),
-        images=len(source.masked) + len(source.bare),
-        masks=len(source.masked),
-        classes=names,
-        lists={
-            name: histogram(rows, names) for name, rows in counted.items()
-        })
-    if pixels is not None:
-        manifest['all_masks'] = histogram(pixels, names)
-    path = write_splits(args.out, lists, manifest, [source.root],
-                        args.overwrite)
-    report(lists, counted['labeled.txt'], names, path)
+    source, classes = open_source(args)
+    more = []
+    if args.unlabeled_list:
+        more = source.read_images(args.unlabeled_list)
+    lists, manifest = make_split(
+        source, args.count, args.fraction, args.val_count, args.val_fraction,
+        args.balance, args.seed, classes, args.min_pixels, args.workers, more)
+    path = write_splits(
+        args.out, lists, dict(source=describe_source(args), **manifest),
+        [source.root], args.overwrite)
+    report(path)
 
 
-def describe_source(args: argparse.Namespace) -> dict:
-    if args.config is None:
-        return dict(
-            data_root=args.data_root, images=args.images, masks=args.masks,
-            img_suffix=args.img_suffix, seg_map_suffix=args.seg_map_suffix,
-            label_map=args.label_map,
-            reduce_zero_label=args.reduce_zero_label,
-            ignore_index=args.ignore_index)
-    told = dict(config=args.config, dataset=args.dataset,
-                cfg_options=args.cfg_options)
-    if args.list:
-        told['list'] = args.list
-        file = Path(args.list)
-        if file.is_file():
-            told['list_sha256'] = hashlib.sha256(
-                file.read_bytes()).hexdigest()
-    return told
+def describe_source(args: argparse.Namespace) -> Dict[str, Any]:
+    told = dict(data_root=args.data_root, images=args.images,
+                masks=args.masks, img_suffix=args.img_suffix,
+                seg_map_suffix=args.seg_map_suffix, label_map=args.label_map,
+                reduce_zero_label=args.reduce_zero_label,
+                ignore_index=args.ignore_index)
+    if args.config is not None:
+        told = dict(config=args.config, dataset=args.dataset,
+                    cfg_options=args.cfg_options, list=args.list)
+    return dict(told, unlabeled_list=args.unlabeled_list)
 
 
-def report(lists, pixels, names, path: Path) -> None:
-    for name, entries in lists.items():
-        print(f'{path.parent / name}: {len(entries)} images')
-    images, total = (pixels > 0).sum(0), max(int(pixels.sum()), 1)
+def report(path: Path) -> None:
+    manifest = json.loads(path.read_text(encoding='utf-8'))
+    for name, told in manifest['lists'].items():
+        print(f'{path.parent / name}: {told["images"]} images')
+    labeled = manifest['lists']['labeled.txt']
+    total = max(sum(labeled['class_pixels'].values()), 1)
     print('labelled, per class (images, share of the pixels):')
-    for name, count, share in zip(names, images, pixels.sum(0) / total):
-        print(f'  {name}: {count}, {share:.2%}')
-    absent = [name for name, count in zip(names, images) if not count]
+    for name, images in labeled['class_images'].items():
+        share = labeled['class_pixels'][name] / total
+        print(f'  {name}: {images}, {share:.2%}')
+    absent = [
+        name for name, images in labeled['class_images'].items() if not images
+    ]
     if absent:
         print(f'WARNING: no labelled image shows {", ".join(absent)}. Label '
-              'more images, or another --seed.')
-    if len(names) == 1:
+              'more images that do.')
+    if len(manifest['classes']) == 1:
         print('WARNING: the masks hold a single class. If they are 0/255, '
               'use --label-map 255:1.')
     print(f'manifest: {path}')
 
 
-def infos_of_config(args: argparse.Namespace) -> Tuple[dict, dict]:
+def infos_of_config(args: argparse.Namespace) -> Tuple[dict, dict, dict]:
     cfg = read_config(args)
     nodes = dict(
         labeled=f'{args.dataset}.labeled',
         unlabeled=f'{args.dataset}.unlabeled',
         val='val_dataloader.dataset',
         test='test_dataloader.dataset')
-    infos, names = {}, {}
+    infos, names, files = {}, {}, {}
     for role, key in nodes.items():
         node = node_of(cfg, key, args.config)
         if node is None:
             continue
         node = dict(node)
+        if 'dataset' in node or 'datasets' in node:
+            raise ValueError(f'`{key}` is a {node["type"]}, a wrapper of '
+                             'datasets, which this check cannot look into')
         given = getattr(args, role, None)
         if given:
             node['ann_file'] = str(Path(given).resolve())
@@ -297,10 +230,12 @@ def infos_of_config(args: argparse.Namespace) -> Tuple[dict, dict]:
         find = getattr(dataset, 'find_data', dataset.load_data_list)
         infos[role] = find()
         names[role] = f'`{key}` ({dataset.ann_file or dataset.data_prefix})'
-    return infos, names
+        if dataset.ann_file:
+            files[role] = dataset.ann_file
+    return infos, names, files
 
 
-def infos_of_lists(args: argparse.Namespace) -> Tuple[dict, dict]:
+def infos_of_lists(args: argparse.Namespace) -> Tuple[dict, dict, dict]:
     files = {}
     for role in ROLES:
         path = getattr(args, role)
@@ -329,14 +264,14 @@ def infos_of_lists(args: argparse.Namespace) -> Tuple[dict, dict]:
                 img_suffix=args.img_suffix or '.jpg',
                 seg_map_suffix=args.seg_map_suffix, **common)
         infos[role] = dataset.find_data()
-    return infos, files
+    return infos, files, files
 
 
 def check(args: argparse.Namespace) -> int:
-    problems = [] if args.folder is None else check_manifest(args.folder)
+    problems = []
     try:
-        infos, names = (infos_of_lists if args.config is None else
-                        infos_of_config)(args)
+        infos, names, files = (infos_of_lists if args.config is None else
+                               infos_of_config)(args)
     except (FileNotFoundError, ValueError) as error:
         problems.append(str(error))
     else:
@@ -345,6 +280,9 @@ def check(args: argparse.Namespace) -> int:
             print(f'{role}: {len(part)} images, {masks} masks, '
                   f'from {names[role]}')
         found = check_infos(infos, names)
+        folders = {Path(file).parent for file in files.values()}
+        for folder in sorted(folders):
+            problems += check_manifest(folder)
         problems += found['problems']
         for note in found['notes']:
             print(f'note: {note}')

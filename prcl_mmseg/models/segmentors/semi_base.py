@@ -204,7 +204,14 @@ class SemiBaseSegmentor(BaseSegmentor):
 
     def _load_plain_segmentor(self, state_dict: dict, prefix: str,
                               *_) -> None:
-        """Give weights of a plain segmentor to student and teacher."""
+        """Give weights of a plain segmentor to student and teacher.
+
+        Published weights come without the teacher's count of steps; like a
+        plain segmentor's, they start a training anew.
+        """
+        if self.teacher is not None:
+            state_dict.setdefault(f'{prefix}teacher.steps',
+                                  self.teacher.steps)
         student = f'{prefix}student.'
         if any(key.startswith(student) for key in state_dict):
             return

@@ -22,6 +22,8 @@ from torch import nn  # noqa: E402
 
 from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
 from prcl_mmseg.engine.plain_config import plain_model  # noqa: E402
+from prcl_mmseg.models.segmentors.joint_forward import (  # noqa: E402
+    decode_heads, joint_forward)
 
 
 class EmbeddingPass(nn.Module):
@@ -32,16 +34,9 @@ class EmbeddingPass(nn.Module):
         self.segmentor = segmentor
 
     def forward(self, image: torch.Tensor) -> tuple:
-        head = self.segmentor.decode_head
-        feature = self.segmentor.extract_feat(image)
-        if isinstance(head, nn.ModuleList):
-            output = head[0](feature)
-            for stage in head[1:-1]:
-                output = stage(feature, output)
-            return head[-1].forward_probabilistic(
-                feature, output, image_size=tuple(image.shape[2:]))
-        return head.forward_probabilistic(
-            feature, image_size=tuple(image.shape[2:]))
+        output = joint_forward(self.segmentor, image)
+        embedding = output.embedding
+        return output.seg_logits, embedding.mean, embedding.var
 
 
 def count(model: nn.Module, image: torch.Tensor) -> tuple:
@@ -84,9 +79,7 @@ def main() -> None:
     student = MODELS.build(cfg.model).student
     if hasattr(student, 'auxiliary_head'):
         del student.auxiliary_head
-    head = student.decode_head
-    last = head[-1] if isinstance(head, nn.ModuleList) else head
-    if hasattr(last, 'forward_probabilistic'):
+    if hasattr(decode_heads(student)[-1], 'forward_probabilistic'):
         table.add_row(['student with embeddings', *(
             f'{value:.3f}' for value in count(EmbeddingPass(student), image))])
     print(f'One image of {shape[0]} x {shape[1]}, without auxiliary heads\n'

@@ -2,7 +2,7 @@
 """A plain segmentor as one file for another runtime."""
 import importlib.util
 import warnings
-from typing import Tuple
+from typing import NamedTuple, Tuple
 
 import torch
 from mmseg.models.segmentors import EncoderDecoder
@@ -12,6 +12,18 @@ from torch import Tensor, nn
 PACKAGES = dict(
     torchscript=(), onnx=('onnx', 'onnxruntime', 'onnxscript'))
 SUFFIXES = dict(torchscript='.pt', onnx='.onnx')
+
+
+class Agreement(NamedTuple):
+    """How near another runtime comes to PyTorch.
+
+    Args:
+        difference (float): The largest difference of a logit.
+        largest (float): The largest logit, regardless of its sign.
+    """
+
+    difference: float
+    largest: float
 
 
 class LogitsModel(nn.Module):
@@ -43,7 +55,7 @@ def missing_packages(kind: str) -> Tuple[str, ...]:
 
 @torch.no_grad()
 def export(segmentor: EncoderDecoder, kind: str, path: str,
-           shape: Tuple[int, int]) -> float:
+           shape: Tuple[int, int]) -> Agreement:
     """Write a segmentor and compare what the file computes.
 
     Args:
@@ -53,8 +65,8 @@ def export(segmentor: EncoderDecoder, kind: str, path: str,
         shape (tuple[int, int]): Height and width that it is made for.
 
     Returns:
-        float: The largest difference of a logit from PyTorch's, on a random
-        image that was not seen while exporting.
+        Agreement: Measured on a random image that was not seen while
+        exporting.
 
     Raises:
         ModuleNotFoundError: If a package is missing.
@@ -72,7 +84,9 @@ def export(segmentor: EncoderDecoder, kind: str, path: str,
         # That the image size is fixed is known.
         warnings.simplefilter('ignore')
         output = write(model, path, example, other)
-    return float((output - model(other)).abs().max())
+    expected = model(other)
+    return Agreement(
+        float((output - expected).abs().max()), float(expected.abs().max()))
 
 
 def _write_torchscript(model: nn.Module, path: str, example: Tensor,

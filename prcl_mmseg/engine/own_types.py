@@ -1,30 +1,33 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Which parts of a config need this package."""
-from typing import Any, Iterator, List
+from typing import Any, Iterator, List, Sequence
 
-from mmseg.registry import (DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS,
-                            VISBACKENDS, VISUALIZERS)
+from mmengine.registry import Registry
 
 OWN_PACKAGE = __name__.split('.')[0]
-REGISTRIES = (MODELS, DATASETS, TRANSFORMS, METRICS, HOOKS, VISUALIZERS,
-              VISBACKENDS)
 
 
-def own_types(node: Any) -> List[str]:
-    """Names of the types in a config that this package registers."""
+def own_types(node: Any, *registries: Registry) -> List[str]:
+    """Names of the types in a config that this package registers.
+
+    Args:
+        node (Any): A config or a part of one.
+        *registries (Registry): Where to look the types up. One name may mean
+            different things in different registries.
+    """
     return sorted({
         part['type']
         for part in config_dicts(node)
-        if isinstance(part.get('type'), str) and is_own_type(part['type'])
+        if isinstance(part.get('type'), str)
+        and _is_own_type(part['type'], registries)
     })
 
 
-def is_own_type(name: str) -> bool:
-    """Whether this package registers a type of that name."""
-    # Not Registry.get, which would import and build on its way.
+def _is_own_type(name: str, registries: Sequence[Registry]) -> bool:
+    # Not Registry.get, which would import other packages on its way.
     modules = (
         getattr(registry.module_dict.get(name), '__module__', '')
-        for registry in REGISTRIES)
+        for registry in registries)
     return any(module.split('.')[0] == OWN_PACKAGE for module in modules)
 
 

@@ -7,16 +7,28 @@ import copy
 from typing import Any, List, NamedTuple
 
 from mmengine.config import Config
+from mmseg.registry import (DATA_SAMPLERS, DATASETS, HOOKS, LOG_PROCESSORS,
+                            LOOPS, METRICS, MODELS, TRANSFORMS, VISBACKENDS,
+                            VISUALIZERS)
 
 from ..models.segmentors.config import adapt_segmentor
 from .launch import replace_sync_bn
 from .own_types import OWN_PACKAGE, config_dicts, own_types
 from .plain_dataset import NoPlainDataset, plain_dataset
 
-# Settings that prediction has a use for, taken over as they are.
-KEPT = ('default_scope', 'env_cfg', 'vis_backends', 'visualizer',
-        'log_processor', 'log_level', 'tta_model', 'test_pipeline',
-        'tta_pipeline', 'test_cfg')
+# Settings that prediction has a use for, taken over as they are, with the
+# registry of their types.
+KEPT = dict(
+    default_scope=None,
+    env_cfg=None,
+    vis_backends=VISBACKENDS,
+    visualizer=VISUALIZERS,
+    log_processor=LOG_PROCESSORS,
+    log_level=None,
+    tta_model=MODELS,
+    test_pipeline=TRANSFORMS,
+    tta_pipeline=TRANSFORMS,
+    test_cfg=LOOPS)
 
 
 class PlainConfig(NamedTuple):
@@ -65,7 +77,7 @@ def plain_model(model: dict) -> dict:
         init = part.get('init_cfg')
         if isinstance(init, dict) and init.get('type') == 'Pretrained':
             part.pop('init_cfg')
-    own = own_types(segmentor)
+    own = own_types(segmentor, MODELS)
     if own:
         raise ValueError(
             f'model.segmentor uses {", ".join(own)} of {OWN_PACKAGE}, which a '
@@ -90,10 +102,10 @@ def plain_config(cfg: Config, list_file: str) -> PlainConfig:
     plain = dict(
         data_preprocessor=copy.deepcopy(model['data_preprocessor']),
         model=model)
-    for key in KEPT:
+    for key, registry in KEPT.items():
         if key not in cfg:
             continue
-        own = own_types(cfg[key])
+        own = [] if registry is None else own_types(cfg[key], registry)
         if own:
             left_out.append(f'{key} is left out: it uses {", ".join(own)} of '
                             f'{OWN_PACKAGE}')
@@ -102,7 +114,7 @@ def plain_config(cfg: Config, list_file: str) -> PlainConfig:
     plain['default_hooks'] = {
         name: hook
         for name, hook in cfg.get('default_hooks', {}).items()
-        if not own_types(hook)
+        if not own_types(hook, HOOKS)
     }
     imports = _other_imports(cfg, plain)
     if imports:
@@ -117,8 +129,8 @@ def plain_config(cfg: Config, list_file: str) -> PlainConfig:
 def _take_over_test(cfg: Config, plain: dict, list_file: str,
                     left_out: List[str]) -> None:
     loader = copy.deepcopy(cfg.test_dataloader)
-    own = own_types(loader.get('sampler')) + own_types(
-        loader.dataset.get('pipeline'))
+    own = own_types(loader.get('sampler'), DATA_SAMPLERS) + own_types(
+        loader.dataset.get('pipeline'), TRANSFORMS)
     try:
         if own:
             raise NoPlainDataset(f'it uses {", ".join(own)} of {OWN_PACKAGE}')
@@ -134,10 +146,11 @@ def _take_over_test(cfg: Config, plain: dict, list_file: str,
         return
     metrics = cfg.get('test_evaluator')
     metrics = [metrics] if isinstance(metrics, dict) else list(metrics or [])
-    kept = [metric for metric in metrics if not own_types(metric)]
+    kept = [metric for metric in metrics if not own_types(metric, METRICS)]
     if len(kept) < len(metrics):
         left_out.append('test_evaluator is without '
-                        f'{", ".join(own_types(metrics))} of {OWN_PACKAGE}')
+                        f'{", ".join(own_types(metrics, METRICS))} of '
+                        f'{OWN_PACKAGE}')
     plain['test_dataloader'] = loader
     # A single metric stays a dict, where mmseg's test tool expects one.
     plain['test_evaluator'] = kept[0] if len(kept) == 1 else kept

@@ -55,7 +55,7 @@ def plain_dataset(dataset: dict, list_file: str) -> dict:
     """
     kind = DATASETS.get(dataset['type'])
     if kind is None or kind.__module__.split('.')[0] != OWN_PACKAGE:
-        inner = own_types(dataset)
+        inner = own_types(dataset, DATASETS)
         if inner:
             raise NoPlainDataset(
                 f"{dataset['type']} wraps {', '.join(inner)} of {OWN_PACKAGE}")

@@ -115,9 +115,10 @@ def main() -> None:
           'image: yes, every one')
     for kind in args.format:
         file = stem + SUFFIXES[kind]
-        difference = export(model, kind, file, shape)
+        found = export(model, kind, file, shape)
         print(f'{kind}: {file}, input 1 x 3 x {shape[0]} x {shape[1]}, '
-              f'normalised; largest difference of a logit {difference:.2g}')
+              f'normalised; largest difference {found.difference:.2g} of '
+              f'logits up to {found.largest:.2g}')
 
 
 if __name__ == '__main__':

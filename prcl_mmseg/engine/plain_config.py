@@ -7,7 +7,7 @@ import copy
 from typing import Any, List, NamedTuple
 
 from mmengine.config import Config
-from mmseg.registry import (DATA_SAMPLERS, DATASETS, HOOKS, LOG_PROCESSORS,
+from mmseg.registry import (DATA_SAMPLERS, HOOKS, LOG_PROCESSORS,
                             LOOPS, METRICS, MODELS, TRANSFORMS, VISBACKENDS,
                             VISUALIZERS)
 

@@ -41,8 +41,13 @@ def test_stock_flops_of_an_exported_config(experiment, call_tool, capsys,
     call_tool('analysis_tools/get_flops.py', experiment.config, '--shape',
               '32')
     own = capsys.readouterr().out
-    call_tool('mmseg_tool.py', 'analysis_tools/get_flops',
-              tmp_path / 'out/tiny_prcl_teacher.py', '--shape', '32')
+    try:
+        call_tool('mmseg_tool.py', 'analysis_tools/get_flops',
+                  tmp_path / 'out/tiny_prcl_teacher.py', '--shape', '32')
+    except ValueError as error:
+        # mmseg 1.2.2 passes two arguments of which mmengine wants one.
+        assert 'cannot be both set' in str(error)
+        pytest.skip('this get_flops.py does not fit this mmengine')
     stock = capsys.readouterr().out
     flops = stock.split('Flops: ')[1].split('M')[0]
     assert f'{float(flops) / 1000:.3f}' in own
@@ -126,7 +131,7 @@ def test_report_tells_whose_fault_it_is(load_tool, tmp_path):
     assert good.ok and 'mIoU: 3' in good.text
     row = dict(direct=vars(failed), plain=vars(failed), imported=vars(good))
     assert 'a plain config fails alike' in tool.cell(row)
-    assert 'Through `mmseg_tool.py`, yes' in tool.cell(row)
+    assert 'With this package imported first, yes' in tool.cell(row)
     assert tool.cell(dict(row, plain=vars(good))).startswith(
         'no: `OddError: why`; a plain config works')
 

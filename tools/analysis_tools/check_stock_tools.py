@@ -305,7 +305,9 @@ def cell(row: dict) -> str:
                  f'; a plain config: `{plain["text"]}`')
     imported = row.get('imported')
     if imported is not None and imported['ok']:
-        text += f'. Through `mmseg_tool.py`, yes: {imported["text"]}'
+        text += f'. With this package imported first, yes: {imported["text"]}'
+    elif imported is not None and imported['text'] != row['direct']['text']:
+        text += f'. With this package imported first: `{imported["text"]}`'
     return text
 
 
@@ -318,7 +320,7 @@ def table(reports: Dict[str, dict]) -> str:
                  for report in reports.values()]
         note = f'<br>{check.note}' if check.note else ''
         command = check.command.replace('{', '').replace('}', '')
-        command = command.replace('own ', '')
+        command = command.replace('own ', '').replace('api ', 'in Python: ')
         lines.append(f'| {check.name}{note} | `{command}` | ' + ' | '.join(
             text.replace('|', '\\|') for text in cells) + ' |')
     return '\n'.join(lines)

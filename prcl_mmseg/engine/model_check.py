@@ -20,6 +20,7 @@ from ..models.segmentors import SemiBaseSegmentor
 from ..models.segmentors.config import adapt_segmentor
 from ..models.segmentors.joint_forward import decode_heads
 from .launch import adapt_to_run
+from .published_checkpoint import plain_weights
 
 # Neither square nor a multiple of anything, as test images are.
 TEST_SIZE = (97, 151)
@@ -197,7 +198,7 @@ def check_export(model: SemiBaseSegmentor, segmentor: dict,
                                             crop_size)))
     adapt_to_run(cfg, launcher='none')
     plain = MODELS.build(cfg.model).eval()
-    weights = plain_state_dict(model.student)
+    weights = plain_weights(model.state_dict(), 'student')
     # Not strict: some networks take buffers out of what they load.
     plain.load_state_dict(weights, strict=False)
     own = plain.state_dict()
@@ -212,26 +213,6 @@ def check_export(model: SemiBaseSegmentor, segmentor: dict,
     if not torch.equal(plain.encode_decode(images, [meta]), expected):
         raise ValueError('the plain segmentor predicts something else than '
                          'the student')
-
-
-def plain_state_dict(segmentor: nn.Module) -> Dict[str, Tensor]:
-    """Weights of a segmentor without those of probabilistic heads' branches.
-    """
-    wrapped = [
-        name for name, module in segmentor.named_modules()
-        if isinstance(module, ProbabilisticDecodeHead)
-    ]
-    plain = {}
-    for key, value in segmentor.state_dict().items():
-        for name in wrapped:
-            if key.startswith(f'{name}.head.'):
-                key = name + key[len(f'{name}.head'):]
-            elif key.startswith(f'{name}.'):
-                key = None
-                break
-        if key is not None:
-            plain[key] = value
-    return plain
 
 
 def forget_weights(cfg: Any) -> Any:

@@ -119,14 +119,14 @@ def test_losses_that_are_not_finite_are_named():
 
 def test_a_lost_weight_is_noticed(monkeypatch):
     from prcl_mmseg.engine import model_check
-    keep = model_check.plain_state_dict
+    keep = model_check.plain_weights
 
-    def lose_one(segmentor):
-        weights = keep(segmentor)
+    def lose_one(*args):
+        weights = keep(*args)
         weights.pop('decode_head.conv_seg.bias')
         return weights
 
-    monkeypatch.setattr(model_check, 'plain_state_dict', lose_one)
+    monkeypatch.setattr(model_check, 'plain_weights', lose_one)
     result = check_model(tiny.segmentor(), method('prcl'), (32, 32), 3)
     assert result['predict'] and not result['export']
     assert 'decode_head.conv_seg.bias' in result['reason']

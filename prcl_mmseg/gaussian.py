@@ -42,6 +42,18 @@ class DiagonalGaussian:
         """Select Gaussians by an index over the leading dimensions."""
         return DiagonalGaussian(self.mean[index], self.var[index])
 
+    def select(self, index: Tensor) -> 'DiagonalGaussian':
+        """The Gaussians of a table (P, D) at int64 indices, (..., D).
+
+        Indices may repeat; with gradients this is much faster than
+        ``self[index]``.
+        """
+        shape = (*index.shape, self.mean.shape[-1])
+        flat = index.flatten()
+        return DiagonalGaussian(
+            self.mean.index_select(0, flat).view(shape),
+            self.var.index_select(0, flat).view(shape))
+
     def detach(self) -> 'DiagonalGaussian':
         """The same Gaussians, cut from the graph."""
         return DiagonalGaussian(self.mean.detach(), self.var.detach())

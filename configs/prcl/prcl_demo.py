@@ -13,7 +13,7 @@ model = dict(
     num_classes=_base_.num_classes,
     crop_size=_base_.crop_size,
     **_base_.method)
-model['probabilistic_head']['embed_dims'] = 32
+model['probabilistic_head'].update(embed_dims=32, embed_stride=4)
 # Colours carry some of the meaning here.
 model['strong_augment']['transforms']['color']['hue'] = (-0.05, 0.05)
 # So short a training is seldom as sure as 0.97.

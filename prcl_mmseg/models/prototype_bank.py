@@ -9,6 +9,10 @@ from torch import Tensor, nn
 
 from ..gaussian import DiagonalGaussian
 
+# Pixels summed at a time: temporaries that stay in a CPU cache, and partial
+# sums that keep fp32 exact.
+_CHUNK = 2**12
+
 
 @dataclass(frozen=True)
 class ClassEvidence:
@@ -30,9 +34,10 @@ class ClassEvidence:
     count: Tensor
 
     @classmethod
+    @torch.no_grad()
     def from_pixels(cls, pixels: DiagonalGaussian, label: Tensor,
                     valid: Tensor, num_classes: int) -> 'ClassEvidence':
-        """Sum the pixels of each class in one pass.
+        """Sum the pixels of each class in one pass, without gradient.
 
         Args:
             pixels (DiagonalGaussian): P pixels, (P, D).
@@ -40,13 +45,21 @@ class ClassEvidence:
             valid (Tensor): Which pixels count, bool of shape (P,).
             num_classes (int): Number of classes C.
         """
-        membership = pixels.mean.new_zeros(num_classes, len(label))
-        membership.scatter_(0,
-                            label.where(valid, 0)[None],
-                            valid[None].to(membership))
-        precision = pixels.precision
-        return cls(membership @ precision,
-                   membership @ (precision * pixels.mean), membership.sum(1))
+        label = label.where(valid, num_classes)
+        count = pixels.mean.new_zeros(num_classes + 1)
+        count.index_add_(0, label, torch.ones_like(pixels.mean[:, 0]))
+        # Λ and η; the last row takes the pixels that do not count.
+        total = count.new_zeros(2, num_classes + 1, pixels.mean.shape[1])
+        for start in range(0, len(label), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            part = torch.zeros_like(total)
+            precision = pixels[chunk].precision
+            part[0].index_add_(0, label[chunk], precision)
+            precision.mul_(pixels.mean[chunk])
+            part[1].index_add_(0, label[chunk], precision)
+            total += part
+        precision, information = total[:, :-1]
+        return cls(precision, information, count[:-1])
 
     @property
     def present(self) -> Tensor:

@@ -163,3 +163,42 @@ def test_mmsegs_inference_works_on_the_checkpoint(write_config, tmp_path,
     assert result.pred_variance.data.shape == (1, 32, 32)
     for name, value in runner.model.teacher.module.state_dict().items():
         assert model.predictor.state_dict()[name].equal(value), name
+
+
+def test_mmengines_compile_switch(write_config, tmp_path):
+    """The traced step is the plain step; no compiler is needed for that."""
+    snapshots = []
+    for name, options in (('plain', {}), ('compiled', dict(
+            compile=dict(backend='eager')))):
+        torch._dynamo.reset()
+        runner = build_runner(
+            write_config(),
+            tmp_path / name,
+            name,
+            **{'train_cfg.max_iters': 2},
+            **options)
+        runner.train()
+        snapshots.append(snapshot(runner))
+    for name, value in snapshots[0].items():
+        torch.testing.assert_close(
+            snapshots[1][name], value, rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_channels_last_is_only_a_format(write_config, tmp_path):
+    # Adam would turn rounding into steps of full length.
+    extra = ("custom_hooks = [*_base_.custom_hooks, {hook}]\n"
+             "optim_wrapper['optimizer'] = dict(\n"
+             "    _delete_=True, type='SGD', lr=0.1, weight_decay=0.)\n")
+    snapshots = []
+    for name, hook in (('plain', ''),
+                       ('channels_last', "dict(type='ChannelsLastHook')")):
+        runner = build_runner(
+            write_config(extra=extra.format(hook=hook)), tmp_path / name, name,
+            **{'train_cfg.max_iters': 1})
+        runner.train()
+        snapshots.append(snapshot(runner))
+    weight = runner.model.student.backbone.layer1[0].conv1.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    for name, value in snapshots[0].items():
+        torch.testing.assert_close(
+            snapshots[1][name], value, rtol=1e-3, atol=1e-4)

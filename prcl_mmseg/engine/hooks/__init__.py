@@ -1,10 +1,11 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+from .channels_last_hook import ChannelsLastHook
 from .mean_teacher_hook import MeanTeacherHook
 from .preflight_hook import PreflightHook
 from .prototype_bank_hook import PrototypeBankHook
 from .reproducible_step_hook import ReproducibleStepHook
 
 __all__ = [
-    'MeanTeacherHook', 'PreflightHook', 'PrototypeBankHook',
-    'ReproducibleStepHook'
+    'ChannelsLastHook', 'MeanTeacherHook', 'PreflightHook',
+    'PrototypeBankHook', 'ReproducibleStepHook'
 ]

@@ -2,7 +2,7 @@
 from typing import List
 
 from mmengine.model import BaseAveragedModel
-from mmengine.optim import DefaultOptimWrapperConstructor
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
 
@@ -12,8 +12,18 @@ class StudentOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """MMEngine's constructor that passes over the teacher.
 
     The teacher has no gradient, so the default constructor would skip its
-    parameters too, but with a warning for each of them.
+    parameters too, but with a warning for each of them. Parameter groups are
+    plain dicts, because torch.compile can't trace those that MMEngine makes.
     """
+
+    def __call__(self, model: nn.Module) -> OptimWrapper:
+        """Build the optimizer of a model and its wrapper."""
+        optim_wrapper = super().__call__(model)
+        optimizer = optim_wrapper.optimizer
+        optimizer.param_groups = [
+            dict(group) for group in optimizer.param_groups
+        ]
+        return optim_wrapper
 
     def add_params(self, params: List[dict], module: nn.Module,
                    **kwargs) -> None:

@@ -1,8 +1,34 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+from typing import NamedTuple, Optional
+
+import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
 from .pixel_groups import PixelGroups
+
+# Anchors of a tile belong to one class and may share negatives: enough of
+# them to make good use of each negative fetched, few enough to be dealt out
+# evenly.
+_TILE = 64
+
+
+class Anchors(NamedTuple):
+    """Anchors in tiles of one class each.
+
+    Their number does not depend on the batch, so nobody has to wait for the
+    device to know it.
+
+    Args:
+        pixel (Tensor): Indices of the pixels, int64 of shape (G, Q).
+        classes (Tensor): The class of each tile, int64 of shape (G,).
+        weight (Tensor): Share of each tile in the sum over the classes of
+            their mean losses, (G,); 0 if no class can have anchors.
+    """
+
+    pixel: Tensor
+    classes: Tensor
+    weight: Tensor
 
 
 @MODELS.register_module()
@@ -10,21 +36,37 @@ class HardAnchors:
     """Anchors from the pixels of which the classifier is not sure.
 
     A valid pixel is hard when its own softmax probability for the class it is
-    (pseudo-)labelled with is below the threshold δ_s.
+    (pseudo-)labelled with is below the threshold δ_s. A budget of anchors,
+    ``num_queries`` for each class that the data set has but no more than
+    ``max_anchors``, is shared evenly by the classes that have hard pixels in
+    the batch. So the cost of a step is constant, whatever it shows, and does
+    not grow with the classes beyond the budget.
 
     Args:
-        num_queries (int): Anchors drawn per class, with replacement.
+        num_queries (int): Anchors per class, drawn with replacement.
             Defaults to 256.
         threshold (float): δ_s. 1 or more makes every valid pixel a
             candidate. Defaults to 0.8.
+        max_anchors (int, optional): Bound of the anchors of a step. None
+            sets no bound. Defaults to 5376, 256 for each of VOC's 21
+            classes.
+
+    Raises:
+        ValueError: If a number is not positive.
     """
 
-    def __init__(self, num_queries: int = 256, threshold: float = 0.8) -> None:
-        if num_queries < 1:
-            raise ValueError(
-                f'contrast.anchors.num_queries={num_queries} must be positive')
+    def __init__(self,
+                 num_queries: int = 256,
+                 threshold: float = 0.8,
+                 max_anchors: Optional[int] = 5376) -> None:
+        for name, value in dict(
+                num_queries=num_queries, max_anchors=max_anchors).items():
+            if value is not None and value < 1:
+                raise ValueError(
+                    f'contrast.anchors.{name}={value} must be positive')
         self.num_queries = num_queries
         self.threshold = threshold
+        self.max_anchors = max_anchors
 
     def candidates(self, label: Tensor, valid: Tensor, own_prob: Tensor,
                    num_classes: int) -> PixelGroups:
@@ -39,6 +81,35 @@ class HardAnchors:
         hard = valid & (own_prob < self.threshold)
         return PixelGroups.from_labels(label, hard, num_classes)
 
-    def draw(self, candidates: PixelGroups, classes: Tensor) -> Tensor:
-        """Pixel indices of the anchors of n classes, (n, num_queries)."""
-        return candidates.draw(classes[:, None].expand(-1, self.num_queries))
+    def draw(self, candidates: PixelGroups, usable: Tensor) -> Anchors:
+        """Deal the budget out to the classes and draw their anchors.
+
+        Args:
+            candidates (PixelGroups): The hard pixels of each class.
+            usable (Tensor): Which classes can have anchors, bool (C,).
+        """
+        budget = self.num_queries * len(usable)
+        if self.max_anchors is not None:
+            budget = min(budget, self.max_anchors)
+        # At least one tile for each class, if the budget is not that small.
+        tile = min(_TILE, max(1, budget // len(usable)))
+        classes, weight = _deal(usable, budget // tile)
+        pixel = candidates.draw(classes[:, None].expand(-1, tile))
+        return Anchors(pixel, classes, weight)
+
+
+def _deal(usable: Tensor, num_tiles: int) -> tuple:
+    """Classes of the tiles, and the weight of each tile, both (G,).
+
+    In turn, from a random order: if there are more classes than tiles, each
+    step takes others, and those that are taken stand for all.
+    """
+    order = (usable + torch.rand(len(usable), device=usable.device)).argsort(
+        descending=True)
+    num_usable = usable.sum()
+    turn = torch.arange(num_tiles, device=usable.device)
+    classes = order[turn % num_usable.clamp(min=1)]
+    tiles = classes.new_zeros(len(usable)).scatter_add_(
+        0, classes, torch.ones_like(classes))
+    taken = num_usable.clamp(min=1, max=num_tiles)
+    return classes, num_usable / (taken * tiles[classes])

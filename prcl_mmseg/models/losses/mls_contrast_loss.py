@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Dict
+from typing import Dict, Union
 
 import torch
 from mmseg.registry import MODELS
@@ -116,33 +116,28 @@ class MLSContrastLoss(nn.Module):
             with their prototype and with their negatives) and
             'anchor_classes'.
         """
-        num_classes = len(evidence.count)
         scene = self._scene(pixels, label, valid, evidence, bank)
-        hard = self.anchors.candidates(label, valid, own_prob, num_classes)
-        usable = scene.available & (hard.count > 0)
-        # One class alone has nothing to be contrasted with.
-        usable &= self.negatives.candidates(scene).sum() > 1
-        classes = usable.nonzero().flatten()
-        if len(classes) == 0:
-            zero = 0 * (pixels.mean.sum() + pixels.var.sum())
-            return dict(
-                loss_contrast=zero,
-                positive_score=zero.detach(),
-                negative_score=zero.detach(),
-                anchor_classes=zero.detach())
+        hard = self.anchors.candidates(label, valid, own_prob,
+                                       len(evidence.count))
+        others = self.negatives.candidates(scene).long()
+        others = others.sum() - others
+        usable = scene.available & (hard.count > 0) & (others > 0)
+        index, classes, weight = self.anchors.draw(hard, usable)
 
-        anchors = pixels[self.anchors.draw(hard, classes)]
+        anchors = pixels.select(index)
         positive = scene.score(anchors, scene.prototypes, classes[:, None])
-        negative = self.negatives.score(anchors, classes, scene)
-        logits = torch.cat([positive, negative], dim=2) / self.temperature
+        negative, log_weight = self.negatives.score(anchors, classes, scene)
+        logits = torch.cat([
+            positive / self.temperature,
+            negative / self.temperature + log_weight
+        ], dim=2)
         info_nce = logits.logsumexp(dim=2) - logits[..., 0]
-        num_present = (scene.groups.count > 0).sum()
-        loss = info_nce.mean(dim=1).sum() / num_present
-        real = negative.detach().isfinite()
+        num_present = (scene.groups.count > 0).sum().clamp(min=1)
+        loss = (weight * info_nce.mean(dim=1)).sum() / num_present
         return dict(
             loss_contrast=self.loss_weight * loss,
-            positive_score=positive.detach().mean(),
-            negative_score=negative.detach().where(real, 0).sum() / real.sum(),
+            positive_score=_mean(positive, weight),
+            negative_score=_mean(negative, weight, log_weight),
             anchor_classes=usable.sum().float())
 
     @torch.no_grad()
@@ -160,6 +155,16 @@ class MLSContrastLoss(nn.Module):
             temperature=self.temperature,
             reduction=self.reduction,
             normalize=self.normalize)
+
+
+@torch.no_grad()
+def _mean(score: Tensor, weight: Tensor,
+          log_weight: Union[Tensor, float] = 0.0) -> Tensor:
+    """Mean score; a pair counts as it does in the loss. 0 without pairs."""
+    share = weight[:, None, None] * torch.as_tensor(
+        log_weight, device=score.device).exp()
+    pairs = share.sum() * (score.numel() / share.numel())
+    return (share * score).sum() / pairs.clamp(min=1e-12)
 
 
 def _merge_preset(preset: str, settings: dict) -> dict:

@@ -7,12 +7,15 @@ name it in the config: ``contrast=dict(negatives=dict(type=...))``.
 """
 from abc import ABCMeta, abstractmethod
 from dataclasses import dataclass
+from typing import NamedTuple, Union
 
 import torch
+import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor
 
 from ...gaussian import DiagonalGaussian, mutual_likelihood_score
+from .clustered_mls import clustered_mls
 from .pairwise_mls import pairwise_mls
 from .pixel_groups import PixelGroups
 
@@ -46,6 +49,28 @@ class ContrastScene:
             anchors, keys = anchors.normalize(), keys.normalize()
         return pairwise_mls(anchors, keys, index, self.reduction)
 
+    def score_clusters(self, anchors: DiagonalGaussian,
+                       clusters: DiagonalGaussian, means: Tensor) -> Tensor:
+        """MLS of anchor groups against keys that share variances.
+
+        Args:
+            anchors (DiagonalGaussian): (G, Q, D).
+            clusters (DiagonalGaussian): Centre and variance of the keys of
+                each cluster, (C, D).
+            means (Tensor): Means of the keys, (C, M, D).
+
+        Returns:
+            Tensor: Scores of shape (G, Q, C·M).
+        """
+        if self.normalize:
+            anchors, clusters = anchors.normalize(), clusters.normalize()
+            means = F.normalize(means, dim=-1)
+        flat = DiagonalGaussian(
+            anchors.mean.flatten(0, 1), anchors.var.flatten(0, 1))
+        scores = clustered_mls(flat, clusters, means - clusters.mean[:, None],
+                               self.reduction)
+        return scores.view(*anchors.mean.shape[:2], -1)
+
     def class_probabilities(self, classes: Tensor,
                             candidates: Tensor) -> Tensor:
         """How probable each class is as a negative of the given classes.
@@ -55,25 +80,40 @@ class ContrastScene:
         drawn more often.
 
         Args:
-            classes (Tensor): The n classes of the anchors, (n,).
+            classes (Tensor): The classes of G groups of anchors, (G,).
             candidates (Tensor): Which classes can be drawn, bool (C,).
 
         Returns:
-            Tensor: Of shape (n, C); a row sums to 1.
+            Tensor: Of shape (G, C); a row sums to 1, or to 0 if there is no
+            other candidate.
         """
-        own = self.prototypes[classes]
+        every = self.prototypes
         scores = mutual_likelihood_score(
-            own.mean[:, None],
-            own.var[:, None],
-            self.prototypes.mean,
-            self.prototypes.var,
+            every.mean[:, None],
+            every.var[:, None],
+            every.mean,
+            every.var,
             reduction=self.reduction,
-            normalize=self.normalize)
+            normalize=self.normalize)[classes]
         excluded = ~candidates.expand_as(scores)
         excluded = excluded.scatter(1, classes[:, None], True)
         scores = (scores / self.temperature).masked_fill(
             excluded, float('-inf'))
-        return scores.softmax(dim=1)
+        return scores.softmax(dim=1).masked_fill(excluded, 0)
+
+
+class NegativeScores(NamedTuple):
+    """How anchors score with their negatives.
+
+    Args:
+        score (Tensor): MLS, of shape (G, Q, K).
+        log_weight (Tensor | float): Logarithm of how often each negative
+            counts, broadcastable to ``score``; -inf leaves it out.
+            Defaults to 0: once each.
+    """
+
+    score: Tensor
+    log_weight: Union[Tensor, float] = 0.0
 
 
 class Negatives(metaclass=ABCMeta):
@@ -85,16 +125,16 @@ class Negatives(metaclass=ABCMeta):
 
     @abstractmethod
     def score(self, anchors: DiagonalGaussian, classes: Tensor,
-              scene: ContrastScene) -> Tensor:
+              scene: ContrastScene) -> NegativeScores:
         """Score anchors against their negatives.
 
-        Args:
-            anchors (DiagonalGaussian): Q anchors of n classes, (n, Q, D).
-            classes (Tensor): The n classes, (n,).
-            scene (ContrastScene): What they can be compared with.
+        What a group gets whose class has no other candidate means nothing,
+        but must be finite.
 
-        Returns:
-            Tensor: Scores of shape (n, Q, K). -inf marks no negative.
+        Args:
+            anchors (DiagonalGaussian): G groups of Q anchors, (G, Q, D).
+            classes (Tensor): The class of each group, (G,).
+            scene (ContrastScene): What they can be compared with.
         """
 
 
@@ -104,9 +144,9 @@ class PixelNegatives(Negatives):
 
     Args:
         num_negatives (int): Negatives per anchor. Defaults to 512.
-        shared (bool): Draw one set for all anchors of a class instead of one
-            for each anchor, as published. Each anchor's negatives have the
-            same distribution, but fewer pixels have to be fetched.
+        shared (bool): Draw one set for a group of anchors of a class instead
+            of one for each anchor, as published. Each anchor's negatives
+            have the same distribution, but fewer pixels have to be fetched.
             Defaults to True.
     """
 
@@ -118,23 +158,28 @@ class PixelNegatives(Negatives):
         return scene.available & (scene.groups.count > 0)
 
     def score(self, anchors: DiagonalGaussian, classes: Tensor,
-              scene: ContrastScene) -> Tensor:
-        num_classes, num_queries, dims = anchors.mean.shape
+              scene: ContrastScene) -> NegativeScores:
+        groups, num_queries, dims = anchors.mean.shape
         prob = scene.class_probabilities(classes, self.candidates(scene))
         if self.shared:
             index = self._draw(prob, self.num_negatives, scene)
-            return scene.score(anchors, scene.pixels, index)
+            return NegativeScores(scene.score(anchors, scene.pixels, index))
         index = self._draw(prob, num_queries * self.num_negatives, scene)
         alone = DiagonalGaussian(
             anchors.mean.reshape(-1, 1, dims),
             anchors.var.reshape(-1, 1, dims))
         scores = scene.score(alone, scene.pixels,
                              index.view(-1, self.num_negatives))
-        return scores.view(num_classes, num_queries, self.num_negatives)
+        return NegativeScores(
+            scores.view(groups, num_queries, self.num_negatives))
 
     def _draw(self, prob: Tensor, amount: int,
               scene: ContrastScene) -> Tensor:
-        return scene.groups.draw(prob.multinomial(amount, replacement=True))
+        """Pixels, (G, amount), of classes drawn with the rows of prob."""
+        edges = prob.cumsum(dim=1)
+        point = torch.rand(len(prob), amount, device=prob.device)
+        drawn = torch.searchsorted(edges, point * edges[:, -1:], right=True)
+        return scene.groups.draw(drawn.clamp(max=prob.shape[1] - 1))
 
 
 @MODELS.register_module()
@@ -145,25 +190,28 @@ class PrototypeNegatives(Negatives):
         return scene.available
 
     def score(self, anchors: DiagonalGaussian, classes: Tensor,
-              scene: ContrastScene) -> Tensor:
-        num_prototypes = len(scene.available)
-        every = torch.arange(num_prototypes, device=classes.device)
+              scene: ContrastScene) -> NegativeScores:
+        every = torch.arange(len(scene.available), device=classes.device)
         scores = scene.score(anchors, scene.prototypes,
                              every.expand(len(classes), -1))
         excluded = (every == classes[:, None]) | ~scene.available
-        return scores.masked_fill(excluded[:, None], float('-inf'))
+        log_weight = scores.new_zeros(excluded.shape).masked_fill(
+            excluded, float('-inf'))
+        return NegativeScores(scores, log_weight[:, None])
 
 
 @MODELS.register_module()
 class VirtualNegatives(Negatives):
-    """Negatives drawn from the prototypes of other classes.
+    r"""Negatives drawn from the prototypes of other classes.
 
-    A class by similarity, then a mean from N(μ̂, r·σ̂²) of its prototype; the
-    negative's own variance is the prototype's σ̂² (arXiv 2402.18117). They
-    need no pixels of that class in the batch.
+    Each class gives as many, with means from N(μ̂, r·σ̂²) of its prototype and
+    with the prototype's own variance σ̂² (arXiv 2402.18117). They need no
+    pixels of that class in the batch, and all anchors share them. For anchors
+    of class c, those of class k count :math:`K p_{ck}` times in all, as often
+    as if K had been drawn by class probability.
 
     Args:
-        num_negatives (int): Negatives shared by the anchors of a class.
+        num_negatives (int): K, rounded up to a multiple of the classes.
             Defaults to 512.
         spread (float): r, the factor on the *variance*. Defaults to 1.
     """
@@ -176,13 +224,15 @@ class VirtualNegatives(Negatives):
         return scene.available
 
     def score(self, anchors: DiagonalGaussian, classes: Tensor,
-              scene: ContrastScene) -> Tensor:
+              scene: ContrastScene) -> NegativeScores:
+        per_class = -(-self.num_negatives // len(scene.available))
+        means = scene.prototypes.sample(per_class, scale=self.spread)
+        scores = scene.score_clusters(anchors, scene.prototypes, means)
         prob = scene.class_probabilities(classes, scene.available)
-        drawn = prob.multinomial(self.num_negatives, replacement=True)
-        source = scene.prototypes[drawn.flatten()]
-        keys = DiagonalGaussian(source.sample(scale=self.spread), source.var)
-        index = torch.arange(drawn.numel(), device=drawn.device)
-        return scene.score(anchors, keys, index.view_as(drawn))
+        weight = len(scene.available) * prob
+        return NegativeScores(
+            scores,
+            weight.log().repeat_interleave(per_class, dim=1)[:, None])
 
 
 def _positive(num_negatives: int) -> int:

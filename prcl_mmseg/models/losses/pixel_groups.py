@@ -39,7 +39,8 @@ class PixelGroups:
         """One pixel, uniform and with replacement, for each class given.
 
         Args:
-            classes (Tensor): Classes with at least one pixel, any shape.
+            classes (Tensor): Classes, int64 of any shape. What a class
+                without pixels gives means nothing.
 
         Returns:
             Tensor: Pixel indices of the same shape.
@@ -47,5 +48,5 @@ class PixelGroups:
         count = self.count[classes]
         offset = (torch.rand(classes.shape, device=classes.device) *
                   count).long()
-        return self.order[self.start[classes] +
-                          torch.minimum(offset, count - 1)]
+        place = self.start[classes] + torch.minimum(offset, count - 1)
+        return self.order[place.clamp(min=0)]

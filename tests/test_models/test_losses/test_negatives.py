@@ -5,9 +5,9 @@ from mmseg.registry import MODELS
 
 from prcl_mmseg.gaussian import DiagonalGaussian, mutual_likelihood_score
 from prcl_mmseg.models import (ClassEvidence, ContrastScene, MLSContrastLoss,
-                               Negatives, PixelGroups, PixelNegatives,
-                               PrototypeBank, PrototypeNegatives,
-                               VirtualNegatives)
+                               Negatives, NegativeScores, PixelGroups,
+                               PixelNegatives, PrototypeBank,
+                               PrototypeNegatives, VirtualNegatives)
 
 NUM_CLASSES, DIMS = 5, 6
 
@@ -122,7 +122,7 @@ def test_each_anchor_has_negatives_of_its_own_unless_shared():
     for shared, groups in ((True, 2), (False, 80)):
         calls.clear()
         scores = PixelNegatives(
-            30, shared=shared).score(anchors, classes, scene)
+            30, shared=shared).score(anchors, classes, scene).score
         index = calls[0][1]
         assert index.shape == (groups, 30)
         if shared:
@@ -146,7 +146,7 @@ def test_shared_negatives_keep_the_mean():
     def draws(shared: bool) -> torch.Tensor:
         source = PixelNegatives(10, shared=shared)
         return torch.stack([
-            source.score(anchors, classes, scene).logsumexp(2).mean()
+            source.score(anchors, classes, scene).score.logsumexp(2).mean()
             for _ in range(150)
         ])
 
@@ -171,8 +171,9 @@ def test_pixel_negatives_need_pixels_in_the_batch():
 def test_every_other_prototype_is_a_negative_once():
     scene, classes = make_scene(normalize=True), torch.tensor([1, 4])
     anchors = make_anchors(2, 3)
-    scores = PrototypeNegatives().score(anchors, classes, scene)
+    scores, log_weight = PrototypeNegatives().score(anchors, classes, scene)
     assert scores.shape == (2, 3, NUM_CLASSES)
+    scores = scores + log_weight
     for row, own in enumerate(classes.tolist()):
         for other in range(NUM_CLASSES):
             if other in (own, 2):
@@ -189,36 +190,59 @@ def test_every_other_prototype_is_a_negative_once():
                     normalize=True))
 
 
-def test_virtual_negatives_are_drawn_from_other_prototypes():
+def test_virtual_negatives_are_drawn_from_the_prototypes(monkeypatch):
     torch.manual_seed(0)
+    scene, spread, drawn = make_scene(), 0.25, []
+    monkeypatch.setattr(
+        ContrastScene, 'score_clusters', lambda self, anchors, clusters, means:
+        drawn.append(means) or torch.zeros(2, 3, means[..., 0].numel()))
+    VirtualNegatives(
+        5 * 2000, spread=spread).score(
+            make_anchors(2, 3), torch.tensor([0, 3]), scene)
+    standard = (drawn[0] - scene.prototypes.mean[:, None]) / (
+        spread * scene.prototypes.var[:, None]).sqrt()
+    assert standard.shape == (NUM_CLASSES, 2000, DIMS)
+    assert standard.mean(1).abs().max() < 5 / 2000**0.5
+    assert (standard.var(1) - 1).abs().max() < 5 * (2 / 2000)**0.5
+
+
+def test_virtual_negatives_count_as_often_as_their_class_is_drawn():
     scene, classes = make_scene(), torch.tensor([0, 3])
-    spread = 0.25
-    scores = VirtualNegatives(
-        4000, spread=spread).score(make_anchors(2, 3), classes, scene)
-    assert scores.shape == (2, 3, 4000)
-    keys, index = calls[0]
-    prob = scene.class_probabilities(classes, scene.available)
-    for own, chosen, row in zip(classes, index, prob):
-        var = keys.var[chosen]
-        # The variance tells the prototype that a key was drawn from.
-        source = torch.cdist(var, scene.prototypes.var).argmin(1)
-        assert var.equal(scene.prototypes.var[source])
-        assert_frequencies(source.bincount(minlength=NUM_CLASSES), row)
-        for number in source.unique():
-            prototype = scene.prototypes[number]
-            noise = keys.mean[chosen][source == number] - prototype.mean
-            standard = noise / (spread * prototype.var).sqrt()
-            count = len(standard)
-            assert standard.mean(0).abs().max() < 5 / count**0.5
-            assert (standard.var(0) - 1).abs().max() < 5 * (2 / count)**0.5
+    scores, log_weight = VirtualNegatives(500).score(
+        make_anchors(2, 3), classes, scene)
+    assert scores.shape == (2, 3, 500)
+    weight = log_weight.exp().view(2, NUM_CLASSES, 100).sum(2)
+    torch.testing.assert_close(
+        weight, 500 * scene.class_probabilities(classes, scene.available))
+
+
+@pytest.mark.parametrize('normalize', [True, False])
+def test_virtual_negatives_score_like_any_gaussian(normalize):
+    """The drawn means with the variance of their prototype."""
+    scene, anchors = make_scene(normalize=normalize), make_anchors(2, 3)
+    torch.manual_seed(1)
+    scores, _ = VirtualNegatives(20).score(anchors, torch.tensor([0, 3]),
+                                           scene)
+    torch.manual_seed(1)
+    means = scene.prototypes.sample(4)
+    expected = mutual_likelihood_score(
+        anchors.mean[:, :, None, None],
+        anchors.var[:, :, None, None],
+        means,
+        scene.prototypes.var[:, None].expand_as(means),
+        normalize=normalize)
+    torch.testing.assert_close(
+        scores, expected.flatten(2), rtol=1e-5, atol=1e-4)
 
 
 def test_virtual_negatives_without_spread_are_the_prototypes():
-    scene = make_scene()
-    VirtualNegatives(
-        50, spread=0).score(make_anchors(1, 2), torch.tensor([0]), scene)
-    keys, _ = calls[0]
-    assert torch.cdist(keys.mean, scene.prototypes.mean).amin(1).max() < 1e-4
+    scene, anchors = make_scene(), make_anchors(1, 2)
+    scores, _ = VirtualNegatives(
+        10, spread=0).score(anchors, torch.tensor([0]), scene)
+    every = torch.arange(NUM_CLASSES)[None]
+    torch.testing.assert_close(
+        scores[..., ::2], scene.score(anchors, scene.prototypes, every))
+    assert scores[..., ::2].equal(scores[..., 1::2])
 
 
 @pytest.mark.parametrize('source', [PixelNegatives, VirtualNegatives])
@@ -238,7 +262,8 @@ def test_a_source_of_ones_own_can_be_named_in_the_config():
 
         def score(self, anchors, classes, scene):
             key = DiagonalGaussian(torch.zeros(1, DIMS), torch.ones(1, DIMS))
-            return scene.score(anchors, key, classes[:, None] * 0)
+            return NegativeScores(
+                scene.score(anchors, key, classes[:, None] * 0))
 
     try:
         loss = MLSContrastLoss(negatives=dict(type='OriginNegatives'))

@@ -6,14 +6,13 @@ import torch
 
 from prcl_mmseg.gaussian import DiagonalGaussian, mutual_likelihood_score
 from prcl_mmseg.models import pairwise_mls
+from prcl_mmseg.models.losses.pairwise_backends import blocks
 
 
 @pytest.fixture(params=[1, 100, 2**20])
 def block_size(request, monkeypatch) -> None:
     """One pair at a time, a few, and everything at once."""
-    # The function hides the module of its name.
-    module = importlib.import_module('prcl_mmseg.models.losses.pairwise_mls')
-    monkeypatch.setattr(module, '_BLOCK_SIZE', dict(cpu=request.param))
+    monkeypatch.setattr(blocks, '_BLOCK_SIZE', dict(cpu=request.param))
 
 
 @pytest.fixture
@@ -66,6 +65,7 @@ def test_half_precision_is_scored_in_fp32(scene):
 
 
 def test_gradient_in_double_precision(block_size):
+    # The function hides the module of its name.
     module = importlib.import_module('prcl_mmseg.models.losses.pairwise_mls')
     torch.manual_seed(0)
     mean = torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True)
@@ -81,11 +81,10 @@ def test_gradient_in_double_precision(block_size):
 
 def test_a_block_may_end_within_groups_and_keys(monkeypatch, scene):
     """5 anchors of 8 dimensions: 4 keys, or no whole number of groups."""
-    module = importlib.import_module('prcl_mmseg.models.losses.pairwise_mls')
     anchors, keys, index = scene
     expected = materialized(anchors, keys, index, 'sum')
     for size in (4 * 40, 2 * 7 * 40, 2 * 7 * 40 + 39):
-        monkeypatch.setattr(module, '_BLOCK_SIZE', dict(cpu=size))
+        monkeypatch.setattr(blocks, '_BLOCK_SIZE', dict(cpu=size))
         torch.testing.assert_close(
             pairwise_mls(anchors, keys, index), expected)
 
@@ -93,3 +92,45 @@ def test_a_block_may_end_within_groups_and_keys(monkeypatch, scene):
 def test_unknown_reduction_is_named(scene):
     with pytest.raises(ValueError, match="reduction='none'"):
         pairwise_mls(*scene, reduction='none')
+
+
+@pytest.mark.parametrize('smallest,largest',
+                         [(1e-6, 1.0), (1e-30, 1e-29), (1e-12, 1e12),
+                          (1e20, 1e30), (0.3, 0.31)])
+@pytest.mark.parametrize('dims', [1, 6, 7, 256])
+def test_any_range_of_variances_is_exact(smallest, largest, dims):
+    """Logarithms of products must neither overflow nor lose digits."""
+    torch.manual_seed(0)
+
+    def variances(*shape) -> torch.Tensor:
+        low, high = torch.tensor([smallest, largest]).log()
+        return (low + (high - low) * torch.rand(shape)).exp()
+
+    anchors = DiagonalGaussian(torch.zeros(1, 4, dims), variances(1, 4, dims))
+    keys = DiagonalGaussian(torch.zeros(9, dims), variances(9, dims))
+    index = torch.arange(9)[None]
+    doubled = [
+        DiagonalGaussian(g.mean.double(), g.var.double())
+        for g in (anchors, keys)
+    ]
+    torch.testing.assert_close(
+        pairwise_mls(anchors, keys, index).double(),
+        materialized(*doubled, index, 'sum'),
+        rtol=1e-6,
+        atol=1e-5)
+
+
+@pytest.mark.parametrize('wanted', [(True, False), (False, True)])
+def test_gradients_are_computed_only_where_asked(wanted, scene):
+    anchors, keys, index = scene
+    anchors = DiagonalGaussian(*(
+        leaf.detach().requires_grad_(needed)
+        for leaf, needed in zip((anchors.mean, anchors.var), wanted)))
+    pairwise_mls(anchors, keys, index).sum().backward()
+    for leaf, needed in zip((anchors.mean, anchors.var), wanted):
+        assert (leaf.grad is not None) == needed
+    grad = torch.ones(3, 5, 7)
+    gradients = blocks.gradients(grad, anchors.mean.detach(),
+                                 anchors.var.detach(), keys.mean.detach(),
+                                 keys.var.detach(), index, *wanted)
+    assert tuple(value is not None for value in gradients) == wanted

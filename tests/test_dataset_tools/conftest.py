@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-TOOLS = Path(__file__).resolve().parents[2] / 'tools' / 'dataset_converters'
+TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 
 
 @pytest.fixture
@@ -14,8 +14,8 @@ def run_tool(monkeypatch, capsys):
     """Run a tool in this process and give what it did."""
 
     def run(name: str, *arguments) -> SimpleNamespace:
-        spec = importlib.util.spec_from_file_location(
-            Path(name).stem, TOOLS / name)
+        file, = TOOLS.rglob(Path(name).name)
+        spec = importlib.util.spec_from_file_location(file.stem, file)
         tool = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(tool)
         monkeypatch.setattr(sys, 'argv', [name, *map(str, arguments)])

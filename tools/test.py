@@ -13,6 +13,7 @@ import prcl_mmseg  # noqa: E402, F401
 from mmengine.config import Config  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
 
+from prcl_mmseg.datasets import check_paths  # noqa: E402
 from prcl_mmseg.engine.launch import leave_group  # noqa: E402
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     add_common_arguments, load_config)
@@ -88,6 +89,7 @@ def main() -> None:
         cfg.model = dict(cfg.tta_model, module=cfg.model)
     if args.out is not None:
         keep_predictions(cfg, args.out)
+    check_paths(cfg.test_dataloader.dataset, 'test_dataloader.dataset')
     Runner.from_cfg(cfg).test()
     leave_group()
 

@@ -63,6 +63,8 @@ def configs() -> list:
         pytest.param(block, id=f'{page.name}-{number}') for page in PAGES
         for number, block in enumerate(blocks(page, 'python'))
         if re.search(r'^_base_ =', block, re.MULTILINE)
+        # With files of one's own beside it: the page has its own test.
+        and not re.search(r"'my_\w+\.py'", block)
     ]
 
 

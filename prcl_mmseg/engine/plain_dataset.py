@@ -8,9 +8,19 @@ from typing import List, NamedTuple
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from ..datasets import SplitVOCDataset
+from ..datasets.stock_splits import (SplitADE20KDataset, SplitCityscapesDataset,
+                                     SplitCOCOStuffDataset,
+                                     SplitLoveDADataset, SplitVOCDataset)
 from .own_types import OWN_PACKAGE, own_types
 
+# With the same classes and names of files, where no list of ours is read.
+STOCK = {
+    SplitVOCDataset: 'PascalVOCDataset',
+    SplitCityscapesDataset: 'CityscapesDataset',
+    SplitADE20KDataset: 'ADE20KDataset',
+    SplitCOCOStuffDataset: 'COCOStuffDataset',
+    SplitLoveDADataset: 'LoveDADataset'
+}
 # Arguments of BaseSegDataset that mean the same in any data set.
 SHARED = ('ignore_index', 'reduce_zero_label', 'backend_args', 'test_mode',
           'indices')
@@ -41,9 +51,9 @@ class Layout(NamedTuple):
 def plain_dataset(dataset: dict, list_file: str) -> dict:
     """Config of a data set of mmseg with the same images, masks and classes.
 
-    Data sets that are not of this package are returned as they are. Of VOC
-    with its own lists it is ``PascalVOCDataset``, for which no file is looked
-    at. Others become a ``BaseSegDataset`` with a list of names, written to
+    Data sets that are not of this package are returned as they are. Stock
+    data sets with their own folders and lists become mmseg's class of them,
+    for which no file is looked at. Others become a ``BaseSegDataset`` with a list of names, written to
     ``list_file``.
 
     Args:
@@ -60,9 +70,9 @@ def plain_dataset(dataset: dict, list_file: str) -> dict:
             raise NoPlainDataset(
                 f"{dataset['type']} wraps {', '.join(inner)} of {OWN_PACKAGE}")
         return copy.deepcopy(dataset)
-    if kind is SplitVOCDataset and \
-            dataset.get('ann_file', '').startswith('ImageSets/'):
-        return dict(copy.deepcopy(dataset), type='PascalVOCDataset')
+    ann_file = dataset.get('ann_file') or ''
+    if kind in STOCK and (not ann_file or ann_file.startswith('ImageSets/')):
+        return dict(copy.deepcopy(dataset), type=STOCK[kind])
     if not issubclass(kind, BaseSegDataset):
         raise NoPlainDataset(f"mmseg has nothing like {dataset['type']}")
     try:

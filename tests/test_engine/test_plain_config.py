@@ -72,7 +72,10 @@ def test_models_that_cannot_be_plain():
 @pytest.mark.parametrize('path, dataset', [
     ('prcl/prcl_r101_voc_1-16.py', 'PascalVOCDataset'),
     ('mean_teacher/mean_teacher_r101_cityscapes_1-8.py', 'CityscapesDataset'),
-    ('supervised/supervised_r50_voc_1-4.py', 'PascalVOCDataset')])
+    ('supervised/supervised_r50_voc_1-4.py', 'PascalVOCDataset'),
+    ('prcl/prcl_r101_ade20k_1-16.py', 'ADE20KDataset'),
+    ('prcl/prcl_r101_coco_stuff164k_1-32.py', 'COCOStuffDataset'),
+    ('prcl/prcl_r50_loveda_1-8.py', 'LoveDADataset')])
 def test_ready_configs(path, dataset, tmp_path):
     plain = plain_config(Config.fromfile(CONFIGS / path), 'list.txt')
     cfg = Config.fromstring(plain.cfg.pretty_text, '.py')

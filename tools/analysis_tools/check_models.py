@@ -15,6 +15,9 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Dict, List, Optional
 
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
 # What the libraries say while they are imported must not end in the JSON.
 with redirect_stdout(sys.stderr):
     import mmseg
@@ -23,7 +26,7 @@ with redirect_stdout(sys.stderr):
 
     from prcl_mmseg.engine.model_check import check_model, one_line
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / '_base_'
+CONFIGS = ROOT / 'configs' / '_base_'
 # What is not in a model's file but in all leaf configs that use it.
 COMPLETIONS = {
     'fpn_poolformer_s12': {

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
+TOOLS = ROOT / 'tools'
 sys.path.insert(0, str(ROOT))
 
 # First of all, to say so if the packages below don't fit.
@@ -102,7 +103,7 @@ def plan(runs: Sequence[Run], executor: Executor,
 
 
 def run_grid(args: argparse.Namespace, grid: Grid) -> int:
-    executor = Executor(ROOT / 'tools', args.work_dir)
+    executor = Executor(TOOLS, args.work_dir)
     results = args.results / grid.name
     states = plan(grid.select(parse_only(args.only)), executor, results)
     for run, state in states.items():

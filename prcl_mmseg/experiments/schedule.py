@@ -4,6 +4,7 @@ import threading
 import time
 import traceback
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Callable, Dict, List, Sequence
 
@@ -27,7 +28,8 @@ class Schedule:
         jobs (int): Runs at a time. Defaults to 1.
         max_hours (float): Hours after which no other run is started.
             Defaults to infinity.
-        say (Callable): Gets a line for what happens. Defaults to print.
+        say (Callable): Gets a line for what happens, one at a time.
+            Defaults to print.
     """
 
     def __init__(self,
@@ -40,7 +42,13 @@ class Schedule:
         self.results = results
         self.jobs = jobs
         self.deadline = time.monotonic() + 3600 * max_hours
-        self.say = say
+        self._say = say
+        self._speaking = threading.Lock()
+
+    def say(self, line: str) -> None:
+        """Pass a line on, from whichever thread."""
+        with self._speaking:
+            self._say(line)
 
     def run(self, runs: Sequence[Run]) -> Dict[str, List[Run]]:
         """Execute the runs and save their rows.
@@ -56,19 +64,17 @@ class Schedule:
             'in use': []
         }
         pending = deque(runs)
-        threads = [
-            threading.Thread(target=self._work, args=(slot, pending))
-            for slot in range(min(self.jobs, len(runs)))
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            for thread in threads:
-                thread.join()
-        finally:
-            self.executor.commands.stop()
-            for thread in threads:
-                thread.join()
+        with ThreadPoolExecutor(self.jobs) as pool:
+            slots = [
+                pool.submit(self._work, slot, pending)
+                for slot in range(self.jobs)
+            ]
+            try:
+                wait(slots)
+            finally:
+                self.executor.commands.stop()
+        for slot in slots:
+            slot.result()
         return dict(self.outcomes, left=list(pending))
 
     def _work(self, slot: int, pending: deque) -> None:

@@ -1,13 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-"""A grid whose trainings are feigned, hence take no time."""
-import importlib.util
-import json
-import sys
-from pathlib import Path
-
-import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
+"""A grid, and tools whose trainings and tests take no time."""
 
 CONFIG = '''
 train_cfg = dict(max_iters=4, val_interval=2)
@@ -97,49 +89,3 @@ with open(os.path.join(work, 'now', 'now.json'), 'w') as file:
                'IoU/dog': score - 1, 'AUROC/variance': 0.75,
                'IoU/none': float('nan'), 'time': 0.2}, file)
 '''
-
-
-@pytest.fixture
-def benchmark(tmp_path, monkeypatch):
-    """The tool, with feigned trainings and tests, in an empty folder."""
-    monkeypatch.setattr(sys, 'path', list(sys.path))
-    spec = importlib.util.spec_from_file_location(
-        'prcl_tool_benchmark', ROOT / 'tools/benchmark.py')
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    tools = tmp_path / 'tools'
-    tools.mkdir()
-    (tools / 'train.py').write_text(TRAIN)
-    (tools / 'test.py').write_text(TEST)
-    monkeypatch.setattr(tool, 'TOOLS', tools)
-    monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
-    monkeypatch.chdir(tmp_path)
-    return tool
-
-
-@pytest.fixture
-def grid(tmp_path):
-    """A function that writes a grid and its configs and gives its path."""
-    for name in ('small0', 'small1', 'unlabeled'):
-        (tmp_path / f'{name}.txt').write_text('a.png a_mask.png\n')
-
-    def write(extra: str = '', content: str = GRID) -> str:
-        for name, quality in (('plain', [50, 40]), ('better', [51, 60])):
-            (tmp_path / f'{name}.py').write_text(
-                CONFIG.format(quality=quality, data=str(tmp_path)))
-        path = tmp_path / 'grid.py'
-        path.write_text(content + extra)
-        return str(path)
-
-    return write
-
-
-@pytest.fixture
-def row(tmp_path):
-    """A function that reads the row of a run."""
-
-    def read(method: str, split: str = 'small', seed: int = 0) -> dict:
-        path = tmp_path / f'benchmarks/results/grid/{method}_{split}_seed'
-        return json.loads(Path(f'{path}{seed}.json').read_text())
-
-    return read

@@ -1,14 +1,49 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+import os
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
+# What `mim` and `prcl_mmseg::` look for in the folder `.mim` of a package.
+MIM = ('configs', 'tools', 'model-index.yml')
 
 
 def read_requirements(name: str) -> list:
     lines = (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines()
     return [line for line in lines if line and not line.startswith('#')]
+
+
+class BuildWithMim(build_py):
+    """Ships configs and tools within the package, as OpenMMLab's do.
+
+    An editable installation links them, so that it has what the clone has.
+    """
+
+    def run(self) -> None:
+        super().run()
+        if getattr(self, 'editable_mode', False):
+            folder = ROOT / 'prcl_mmseg' / '.mim'
+            folder.mkdir(exist_ok=True)
+            for name in MIM:
+                link = folder / name
+                if not link.exists():
+                    link.unlink(missing_ok=True)
+                    os.symlink(Path('..', '..', name), link)
+            return
+        folder = Path(self.build_lib) / 'prcl_mmseg' / '.mim'
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name in MIM:
+            if (ROOT / name).is_dir():
+                shutil.copytree(
+                    ROOT / name,
+                    folder / name,
+                    ignore=shutil.ignore_patterns('__pycache__', '*.pyc'))
+            else:
+                shutil.copy(ROOT / name, folder / name)
 
 
 version = {}
@@ -35,6 +70,7 @@ setup(
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
     ],
     packages=find_packages(include=['prcl_mmseg', 'prcl_mmseg.*']),
+    cmdclass=dict(build_py=BuildWithMim),
     python_requires='>=3.9',
     install_requires=read_requirements('runtime'),
     extras_require=dict(

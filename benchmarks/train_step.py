@@ -8,7 +8,7 @@ their sum is larger than the step's own time, which is measured without.
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Dict, Iterator
+from typing import Callable, Dict, Iterator, Optional
 
 import torch
 from measure import MIB, alternate, parser, peak_memory, report, seconds, wait
@@ -36,14 +36,23 @@ class Step:
         images (int): Labelled, and as many unlabelled, images.
         device (torch.device): Where to train.
         amp (str): 'none', 'bf16' or 'fp16'.
+        embed_stride (int, optional): Instead of the config's, for PRCL.
     """
 
-    def __init__(self, method: str, experiment: str, crop: int, images: int,
-                 device: torch.device, amp: str) -> None:
+    def __init__(self,
+                 method: str,
+                 experiment: str,
+                 crop: int,
+                 images: int,
+                 device: torch.device,
+                 amp: str,
+                 embed_stride: Optional[int] = None) -> None:
         config = Config.fromfile(CONFIGS / method /
                                  f'{method}_{experiment}.py')
         config.model.segmentor.pretrained = None
         config.model.crop_size = (crop, crop)
+        if embed_stride is not None and method == 'prcl':
+            config.model.probabilistic_head.embed_stride = embed_stride
         adapt_to_run(config, launcher='none')
         if amp != 'none':
             config.optim_wrapper.type = 'AmpOptimWrapper'
@@ -89,8 +98,12 @@ class Step:
         """Seconds and MiB of a step, and the seconds of its parts."""
         self.optim_wrapper.zero_grad()
         with peak_memory(self.device) as peak:
-            time = seconds(self, self.device)
-        return dict(seconds=time, peak_mib=peak.mib, **self.parts())
+            self()
+        # Apart, because measuring memory empties the allocator's pools.
+        return dict(
+            seconds=seconds(self, self.device),
+            peak_mib=peak.mib,
+            **self.parts())
 
 
 class _OptimizerOnly:
@@ -167,6 +180,8 @@ def main() -> None:
     arguments.add_argument(
         '--images', type=int, default=2, help='labelled, and as many not')
     arguments.add_argument(
+        '--embed-stride', type=int, help="instead of the config's")
+    arguments.add_argument(
         '--amp', choices=('none', 'bf16', 'fp16'), default='none')
     args = arguments.parse_args()
     device = torch.device(args.device)
@@ -176,7 +191,7 @@ def main() -> None:
     rows = []
     steps = {
         method: Step(method, args.experiment, crop, args.images, device,
-                     args.amp)
+                     args.amp, args.embed_stride)
         for method in args.methods
     }
     for step in steps.values():

@@ -72,6 +72,45 @@ def cascade() -> dict:
         auxiliary_head=None)
 
 
+def segmenter_head() -> dict:
+    return dict(
+        type='SegmenterMaskTransformerHead',
+        in_channels=16,
+        in_index=1,
+        channels=16,
+        num_classes=NUM_CLASSES,
+        num_layers=1,
+        num_heads=2,
+        embed_dims=12,
+        dropout_ratio=0.0,
+        loss_decode=dict(type='CrossEntropyLoss'))
+
+
+def point_rend() -> dict:
+    """A cascade whose last head classifies sampled points only."""
+    point = dict(
+        type='PointHead',
+        in_channels=[8],
+        in_index=[0],
+        channels=8,
+        num_fcs=1,
+        dropout_ratio=-1,
+        num_classes=NUM_CLASSES,
+        loss_decode=dict(type='CrossEntropyLoss'))
+    return segmentor(
+        type='CascadeEncoderDecoder',
+        num_stages=2,
+        decode_head=[fcn_head(), point],
+        auxiliary_head=None,
+        train_cfg=ConfigDict(
+            num_points=20, oversample_ratio=3, importance_sample_ratio=0.75),
+        test_cfg=ConfigDict(
+            mode='whole',
+            subdivision_steps=2,
+            subdivision_num_points=30,
+            scale_factor=2))
+
+
 def samples(num: int,
             size: tuple = (32, 32),
             labeled: bool = True,

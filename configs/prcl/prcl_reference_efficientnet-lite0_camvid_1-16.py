@@ -1,5 +1,5 @@
 _base_ = [
-    '../_base_/models/fpn_efficientnet-lite0.py',
+    '../_base_/models/fpn_efficientnet-lite0.py',  # another network: change this line
     '../_base_/datasets/camvid_semi.py',
     '../_base_/methods/prcl_reference.py',
     '../_base_/schedules/adamw_1k.py',

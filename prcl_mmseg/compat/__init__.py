@@ -4,11 +4,11 @@
 Importing this needs no OpenMMLab package, so that a missing one can be named.
 """
 from .checkpoints import allow_checkpoint_globals
-from .compiled_ops import replace_missing_ops
+from .compiled_ops import find_missing_ops, replace_missing_ops
 from .config_bases import resolve_mmseg_bases
 from .dependencies import check_dependencies
 
 __all__ = [
-    'allow_checkpoint_globals', 'check_dependencies', 'replace_missing_ops',
-    'resolve_mmseg_bases'
+    'allow_checkpoint_globals', 'check_dependencies', 'find_missing_ops',
+    'replace_missing_ops', 'resolve_mmseg_bases'
 ]

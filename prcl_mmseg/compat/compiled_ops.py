@@ -3,11 +3,13 @@ import importlib
 import importlib.util
 import sys
 from types import ModuleType
-from typing import Callable
+from typing import Any, Callable, Optional
 
 NAME = 'mmcv._ext'
 # Not operators, but what reports of the environment ask for.
 VERSIONS = ('get_compiler_version', 'get_compiling_cuda_version')
+# Has an implementation without operators for the CPU.
+WITH_FALLBACK = ('MultiScaleDeformableAttention', )
 
 
 class MissingOps(ModuleType):
@@ -45,3 +47,21 @@ def replace_missing_ops() -> None:
         importlib.import_module('mmcv.ops')
     finally:
         del sys.modules[NAME]
+
+
+def find_missing_ops(model: Any) -> Optional[str]:
+    """Name a layer of a model that can't run without compiled operators.
+
+    Args:
+        model (nn.Module): The model.
+
+    Returns:
+        str, optional: Class of the first such layer. None if all can run.
+    """
+    for layer in model.modules():
+        kind = type(layer)
+        module = sys.modules.get(kind.__module__)
+        if (isinstance(getattr(module, 'ext_module', None), MissingOps)
+                and kind.__name__ not in WITH_FALLBACK):
+            return kind.__name__
+    return None

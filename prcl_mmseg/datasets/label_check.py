@@ -5,7 +5,10 @@ from typing import Any, Iterator, Mapping, Optional, Sequence, Tuple
 import numpy as np
 from mmengine.logging import print_log
 
-from .pipeline_check import find_mask_loader, leaf_datasets
+from .image_check import image_size
+from .mask_file import refuse_cut_labels
+from .pipeline_check import (find_image_loader, find_mask_loader,
+                             leaf_datasets)
 
 
 def check_labels(dataset: Any,
@@ -29,25 +32,56 @@ def check_labels(dataset: Any,
         np.ndarray: Labelled pixels per class, shape (num_classes, ), int64.
 
     Raises:
-        ValueError: If the pipeline loads no masks, a mask cannot be read or is
-            not a single channel, or holds a value that is neither in
-            [0, num_classes) nor ``ignore_index``.
+        ValueError: As :func:`class_pixels`.
     """
     histogram = np.zeros(num_classes, dtype=np.int64)
-    for path, mask in _masks(dataset, max_images):
+    for _, pixels in class_pixels(dataset, num_classes, ignore_index,
+                                  max_images):
+        histogram += pixels
+    return histogram
+
+
+def class_pixels(
+        dataset: Any,
+        num_classes: int,
+        ignore_index: int = 255,
+        max_images: Optional[int] = None
+) -> Iterator[Tuple[dict, np.ndarray]]:
+    """Check the labels of one image after the other and count its pixels.
+
+    Args:
+        dataset: A labelled mmseg dataset or a wrapper of such datasets.
+        num_classes (int): Number of classes.
+        ignore_index (int): Label without class. Defaults to 255.
+        max_images (int, optional): Look at the first so many masks only.
+            Defaults to None, all masks.
+
+    Yields:
+        tuple[dict, np.ndarray]: The data info of an image, and its labelled
+        pixels per class, shape (num_classes, ), int64.
+
+    Raises:
+        ValueError: If the pipeline loads no masks, a mask cannot be read, is
+            not a single channel, loses bits when it is loaded, is of another
+            size than its image, or holds a value that is neither in
+            [0, num_classes) nor ``ignore_index``.
+    """
+    for info, mask in _masks(dataset, max_images):
         values, counts = np.unique(mask, return_counts=True)
         labelled = values != ignore_index
         inside = (values >= 0) & (values < num_classes)
         wrong = values[labelled & ~inside].tolist()
         if wrong:
             raise ValueError(
-                f'The mask {path} holds the values {_shorten(wrong)}, but '
-                f'labels must lie in [0, {num_classes - 1}] (num_classes='
-                f'{num_classes}) or equal ignore_index={ignore_index}. '
+                f'The mask {info["seg_map_path"]} holds the values '
+                f'{_shorten(wrong)}, but labels must lie in '
+                f'[0, {num_classes - 1}] (num_classes={num_classes}) or equal '
+                f'ignore_index={ignore_index}. '
                 f'{_cure(wrong, num_classes, ignore_index)}')
         keep = labelled & inside
-        histogram[values[keep]] += counts[keep]
-    return histogram
+        pixels = np.zeros(num_classes, dtype=np.int64)
+        pixels[values[keep]] = counts[keep]
+        yield info, pixels
 
 
 def check_class_count(dataset_metainfo: Mapping[str, Any],
@@ -106,7 +140,8 @@ def log_class_histogram(histogram: np.ndarray,
         hint = ''
         if len(absent) == len(names) - 1 and histogram[0] > 0:
             hint = (' Everything is of the first class: if the masks are '
-                    '0/255, rewrite 255 as 1, since 255 is ignored.')
+                    '0/255, set `label_map={255: 1}` of the SplitSegDataset '
+                    'or rewrite 255 as 1, since 255 is ignored.')
         print_log(
             f'No labelled pixel of: {", ".join(absent)}. The model cannot '
             f'learn these classes; label an image that shows them.{hint}',
@@ -115,7 +150,7 @@ def log_class_histogram(histogram: np.ndarray,
 
 
 def _masks(dataset: Any,
-           max_images: Optional[int]) -> Iterator[Tuple[str, np.ndarray]]:
+           max_images: Optional[int]) -> Iterator[Tuple[dict, np.ndarray]]:
     seen = 0
     for leaf in leaf_datasets(dataset):
         loader = find_mask_loader(leaf)
@@ -125,21 +160,38 @@ def _masks(dataset: Any,
                 '(`train_dataloader.dataset.labeled.pipeline`) loads no '
                 "masks. Add dict(type='LoadAnnotations') after "
                 "dict(type='LoadImageFromFile').")
+        image_loader = find_image_loader(leaf)
         for index in range(len(leaf)):
             if max_images is not None and seen >= max_images:
                 return
             seen += 1
-            yield _load_mask(loader, leaf.get_data_info(index))
+            info = leaf.get_data_info(index)
+            mask = _load_mask(loader, info)
+            if image_loader is not None:
+                _check_size(mask, info, image_size(image_loader, info))
+            yield info, mask
 
 
-def _load_mask(loader: Any, info: dict) -> Tuple[str, np.ndarray]:
+def _check_size(mask: np.ndarray, info: dict, size: Tuple[int, int]) -> None:
+    if mask.shape != size:
+        raise ValueError(
+            f'The mask {info["seg_map_path"]} is {mask.shape[0]} x '
+            f'{mask.shape[1]} (height x width), but its image '
+            f'{info["img_path"]} is {size[0]} x {size[1]}. They must be of '
+            'the same size: correct the file, or the list or folders that '
+            'pair them. (An image with an EXIF rotation is turned when it is '
+            'loaded, its mask is not: store it upright.)')
+
+
+def _load_mask(loader: Any, info: dict) -> np.ndarray:
     path = info.get('seg_map_path')
     if path is None:
         raise ValueError(
             f'The labelled image {info.get("img_path")} has no mask. Add a '
             "mask column to the list or set `data_prefix['seg_map_path']`.")
+    refuse_cut_labels(path, loader)
     try:
-        mask = np.asarray(loader(info)['gt_seg_map'])
+        mask = np.asarray(loader(dict(info))['gt_seg_map'])
     except Exception as error:
         raise ValueError(
             f'The mask {path} cannot be read by {type(loader).__name__} '
@@ -150,19 +202,21 @@ def _load_mask(loader: Any, info: dict) -> Tuple[str, np.ndarray]:
             f'The mask {path} has shape {mask.shape}, but a mask holds one '
             'class number per pixel, shape (height, width). Convert colours '
             'to class numbers and save a single-channel PNG.')
-    return path, mask
+    return mask
 
 
 def _cure(wrong: Sequence[int], num_classes: int, ignore_index: int) -> str:
     if wrong == [255]:
         return ('If 255 marks pixels without class, set `ignore_index=255`; '
-                'if the masks are 0/255, rewrite 255 as 1.')
+                'if the masks are 0/255, set `label_map={255: 1}` of the '
+                'SplitSegDataset, or rewrite 255 as 1.')
     if wrong == [num_classes]:
         return ('If labels start at 1 and 0 means no class, set '
                 '`reduce_zero_label=True` of the dataset; otherwise '
                 '`num_classes` is too small.')
-    return ('Set `num_classes` to the number of classes, rewrite the masks '
-            '(JPEG and 0/255 masks hold no class numbers), set '
+    return ('Set `num_classes` to the number of classes, give the classes of '
+            'other values in `label_map` of the SplitSegDataset, rewrite the '
+            'masks (JPEG and 0/255 masks hold no class numbers), set '
             '`reduce_zero_label=True` if labels start at 1, or set '
             f'`ignore_index` (now {ignore_index}) to the label without '
             'class.')

@@ -35,6 +35,22 @@ def find_mask_loader(dataset: Any) -> Optional[Any]:
     return next(filter(_loads_masks, _transforms_of(dataset)), None)
 
 
+def find_image_loader(dataset: Any) -> Optional[Any]:
+    """Find the transform that loads images.
+
+    Args:
+        dataset: A dataset or a wrapper of datasets.
+
+    Returns:
+        The first loading transform of the pipelines, wrapped transforms
+        included, if it isn't one that loads masks; otherwise None.
+    """
+    for transform in _transforms_of(dataset):
+        if type(transform).__name__.startswith('Load'):
+            return None if _loads_masks(transform) else transform
+    return None
+
+
 def check_unlabeled_pipeline(dataset: Any) -> None:
     """Refuse a pipeline that needs masks for unlabelled images.
 

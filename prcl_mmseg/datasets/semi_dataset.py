@@ -8,6 +8,7 @@ from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
+from .path_check import check_paths
 from .pipeline_check import check_unlabeled_pipeline, leaf_datasets
 
 _KEY = 'train_dataloader.dataset'
@@ -39,6 +40,7 @@ class SemiSegDataset(Dataset):
             item. Defaults to (1, 1).
 
     Raises:
+        FileNotFoundError: If a list, folder or file of a part does not exist.
         ValueError: If the labelled set is empty, the counts are not two
             positive integers, or the unlabelled pipeline needs masks.
         TypeError: If a part is neither a config nor a dataset.
@@ -151,6 +153,7 @@ def _checked_counts(counts: Sequence[int]) -> tuple:
 
 def _build(part: Union[dict, Dataset], name: str) -> Dataset:
     if isinstance(part, dict):
+        check_paths(part, f'{_KEY}.{name}', masks=name == 'labeled')
         return _build_config(part)
     if hasattr(part, '__getitem__') and hasattr(part, '__len__') and \
             not isinstance(part, (str, bytes, list, tuple)):

@@ -1,15 +1,13 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 import os.path as osp
-from typing import List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from .pipeline_check import find_mask_loader
-from .split_list import SplitEntry, read_split
-
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+from .split_list import FILE_SUFFIXES, SplitEntry, read_split
 
 
 @DATASETS.register_module()
@@ -25,20 +23,28 @@ class SplitSegDataset(BaseSegDataset):
     has no mask. Without ``ann_file`` the folders of ``data_prefix`` are
     scanned as in :class:`BaseSegDataset`.
 
+    The list itself is looked for below ``data_root`` and then below the
+    working directory, so that lists need not be written into the data.
+
     Files on the local disk are looked for at construction, so that a wrong
     path shows at once rather than in the middle of an epoch.
 
     Args:
-        ann_file (str): The split list, relative to ``data_root``. Defaults to
-            '', which scans the folders.
+        ann_file (str): The split list, relative to ``data_root`` or else to
+            the working directory. Defaults to '', which scans the folders.
+        label_map (dict[int, int], optional): The class of a value found in
+            the masks, for those values that are not class numbers already;
+            ``{255: 1}`` for masks of 0 and 255, ``{9: 255}`` to ignore 9. It
+            is applied by ``LoadAnnotations``, after ``reduce_zero_label``.
+            Defaults to None.
         **kwargs: The other arguments of :class:`BaseSegDataset`. ``metainfo``
             gives ``classes`` and ``palette``.
 
     Raises:
         FileNotFoundError: If the list or folder, or any image or mask does
             not exist.
-        ValueError: If the list cannot be read, or if the pipeline loads
-            masks of entries that have none.
+        ValueError: If the list cannot be read, the pipeline loads masks of
+            entries that have none, or ``label_map`` does not lead to classes.
 
     Example:
         >>> SplitSegDataset(
@@ -50,6 +56,17 @@ class SplitSegDataset(BaseSegDataset):
         ...               dict(type='PackSegInputs')])
     """  # noqa: E501
 
+    def __init__(self,
+                 ann_file: str = '',
+                 label_map: Optional[Dict[int, int]] = None,
+                 lazy_init: bool = False,
+                 **kwargs) -> None:
+        super().__init__(ann_file=ann_file, lazy_init=True, **kwargs)
+        if label_map:
+            self.label_map = self._checked_label_map(label_map)
+        if not lazy_init:
+            self.full_init()
+
     def load_data_list(self) -> List[dict]:
         """Read the split list, or scan the folders when there is none.
 
@@ -58,17 +75,58 @@ class SplitSegDataset(BaseSegDataset):
             there is a mask), ``label_map``, ``reduce_zero_label`` and
             ``seg_fields``.
         """
-        if self.ann_file:
-            entries = read_split(self.ann_file, self.backend_args)
-            data_list = [self._data_info(entry) for entry in entries]
-        else:
-            self._check_folder()
-            data_list = super().load_data_list()
+        data_list = self.find_data()
         self._check_files(data_list)
         self._check_masks_given(data_list)
         return data_list
 
-    def _data_info(self, entry: SplitEntry) -> dict:
+    def find_data(self) -> List[dict]:
+        """The data infos, without a look at whether their files exist.
+
+        Returns:
+            list[dict]: As :meth:`load_data_list`.
+        """
+        if self.ann_file:
+            entries = read_split(self.ann_file, self.backend_args)
+            return [self.data_info(entry) for entry in entries]
+        self._check_folder()
+        return super().load_data_list()
+
+    def _join_prefix(self) -> None:
+        given = self.ann_file
+        super()._join_prefix()
+        if (given and self._is_local and not osp.isfile(self.ann_file)
+                and osp.isfile(given)):
+            self.ann_file = given
+
+    def _checked_label_map(self, label_map: Dict[int, int]) -> Dict[int, int]:
+        if self.label_map is not None:
+            raise ValueError(
+                f'{type(self).__name__}: `label_map` and a choice of '
+                '`metainfo.classes` are both given, but only one of them can '
+                'number the classes. Remove one.')
+        num_classes = len(self._metainfo.get('classes') or ())
+        for value, label in label_map.items():
+            if not (isinstance(value, int) and isinstance(label, int)) or (
+                    label != self.ignore_index
+                    and not 0 <= label < num_classes):
+                raise ValueError(
+                    f'{type(self).__name__}: `label_map` maps {value!r} to '
+                    f'{label!r}. It maps integers of the masks to class '
+                    f'numbers in [0, {num_classes - 1}] (`metainfo.classes` '
+                    f'names {num_classes}) or ignore_index='
+                    f'{self.ignore_index}.')
+        return dict(label_map)
+
+    def data_info(self, entry: SplitEntry) -> dict:
+        """The data info of an entry of a list.
+
+        Args:
+            entry (SplitEntry): Image and maybe mask.
+
+        Returns:
+            dict: As those of :meth:`load_data_list`.
+        """
         img_path = self._image_path(entry.image)
         info = dict(
             img_path=img_path,
@@ -99,7 +157,7 @@ class SplitSegDataset(BaseSegDataset):
         return osp.join(prefix, name + self.seg_map_suffix)
 
     def _is_file_name(self, image: str) -> bool:
-        suffixes = IMAGE_SUFFIXES
+        suffixes = FILE_SUFFIXES
         if self.img_suffix:
             suffixes += (self.img_suffix.lower(), )
         return image.lower().endswith(suffixes)

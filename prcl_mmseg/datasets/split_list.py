@@ -1,11 +1,20 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+import csv
+import re
 from typing import Dict, List, NamedTuple, Optional
 
 from mmengine import fileio
 
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+# What a listed file may end in, besides the suffix that a data set names.
+FILE_SUFFIXES = IMAGE_SUFFIXES + ('.npy', '.gif', '.ppm', '.pgm', '.jp2')
+
 _FORMATS = ('Write one image per line: an id (`2007_000032`), an image path '
             '(`images/a.jpg`), or an image path and a mask path separated by '
-            'one TAB or by spaces (names that contain spaces need the TAB).')
+            'one TAB or by spaces. Where names contain spaces, use the TAB or '
+            'double quotes.')
+_ENDS_AS_FILE = re.compile(
+    rf'(?:{"|".join(map(re.escape, FILE_SUFFIXES))})$', re.IGNORECASE)
 
 
 class SplitEntry(NamedTuple):
@@ -25,9 +34,12 @@ def read_split(path: str,
     """Read a list of images in any of the formats in circulation.
 
     A line is an id, an image path, or an image path and a mask path. Columns
-    are separated by spaces or a TAB; when a line has a TAB only the TAB
-    separates. Leading slashes, blank lines, CRLF line ends, a byte order mark
-    and a missing final newline are accepted.
+    are separated by a TAB or by spaces; when a line has a TAB only the TAB
+    separates, and names in double quotes may hold anything. Names with spaces
+    need neither as long as they end in the suffix of an image file:
+    ``my image.jpg my mask.png`` has two columns, ``my image.jpg`` one.
+    Leading slashes, blank lines, CRLF line ends, a byte order mark and a
+    missing final newline are accepted.
 
     Args:
         path (str): The list file.
@@ -46,7 +58,8 @@ def read_split(path: str,
     if not fileio.isfile(path, backend_args=backend_args):
         raise FileNotFoundError(
             f'The split list {path} is not a file. Check `ann_file`, which is '
-            'relative to `data_root`.')
+            'relative to `data_root` or else to the working directory. '
+            'tools/dataset_converters/semi_splits.py makes such lists.')
     try:
         text = fileio.get(path, backend_args=backend_args).decode('utf-8-sig')
     except UnicodeDecodeError as error:
@@ -65,19 +78,73 @@ def read_split(path: str,
     return entries
 
 
+def format_entry(entry: SplitEntry) -> str:
+    """The line that :func:`read_split` reads as this entry.
+
+    Args:
+        entry (SplitEntry): Image and maybe mask.
+
+    Returns:
+        str: One line, without its end; columns are separated by a space, or
+        by a TAB where a name contains a space.
+
+    Raises:
+        ValueError: If a name contains a TAB, a line break or a double quote.
+    """
+    names = [name for name in entry if name is not None]
+    if any(re.search(r'[\t\r\n"]', name) for name in names):
+        raise ValueError(
+            f'The names {names} contain a TAB, a line break or a double '
+            'quote, which no split list can hold. Rename the files.')
+    spaced = any(' ' in name for name in names)
+    if spaced and len(names) == 1:
+        return f'{names[0]}\tNone'
+    return ('\t' if spaced else ' ').join(names)
+
+
 def _parse_line(line: str, where: str) -> SplitEntry:
-    columns = line.split('\t') if '\t' in line.strip() else line.split()
-    columns = [column.strip() for column in columns if column.strip()]
-    if len(columns) > 2:
-        raise ValueError(f'{where}: {line.strip()!r} has {len(columns)} '
-                         f'columns, at most 2 are allowed. {_FORMATS}')
-    paths = [column.lstrip('/') for column in columns]
+    columns = _columns(line.strip(), where)
+    paths = [column.strip().lstrip('/') for column in columns]
     if not all(paths):
         raise ValueError(
             f'{where}: {line.strip()!r} has an empty path. {_FORMATS}')
     if len(paths) == 1 or paths[1].lower() == 'none':
         return SplitEntry(paths[0])
     return SplitEntry(*paths)
+
+
+def _columns(line: str, where: str) -> List[str]:
+    if '\t' in line:
+        columns = [part for part in line.split('\t') if part.strip()]
+    elif line.startswith('"'):
+        reader = csv.reader([line], delimiter=' ', skipinitialspace=True)
+        columns = [part for part in next(reader) if part]
+    else:
+        columns = _columns_between_spaces(line, where)
+    if len(columns) > 2:
+        raise ValueError(f'{where}: {line!r} has {len(columns)} columns, at '
+                         f'most 2 are allowed. {_FORMATS}')
+    return columns
+
+
+def _columns_between_spaces(line: str, where: str) -> List[str]:
+    parts = line.split()
+    if len(parts) == 1:
+        return parts
+    pairs = [(line[:gap.start()], line[gap.end():])
+             for gap in re.finditer(r'\s+', line)]
+    pairs = [
+        pair for pair in pairs if _ENDS_AS_FILE.search(pair[0]) and (
+            _ENDS_AS_FILE.search(pair[1]) or pair[1].lower() == 'none')
+    ]
+    if len(pairs) > 1:
+        raise ValueError(f'{where}: {line!r} can be divided into an image '
+                         f'and a mask in {len(pairs)} ways. {_FORMATS}')
+    if pairs:
+        return list(pairs[0])
+    if _ENDS_AS_FILE.search(line):
+        return [line]
+    return parts
 
 
 def _refuse_duplicates(path: str, lines_of: Dict[str, List[int]]) -> None:

@@ -7,8 +7,8 @@ from mmengine import fileio
 from mmseg.registry import DATASETS
 
 from .pipeline_check import check_unlabeled_pipeline
-from .split_dataset import IMAGE_SUFFIXES, SplitSegDataset
-from .split_list import read_split
+from .split_dataset import SplitSegDataset
+from .split_list import IMAGE_SUFFIXES, read_split
 
 
 @DATASETS.register_module()
@@ -22,9 +22,9 @@ class UnlabeledDataset(SplitSegDataset):
 
     Args:
         ann_file (str): A list in any format of :func:`read_split`, relative to
-            ``data_root``. Defaults to '', which scans the folder
-            ``data_prefix['img_path']`` below ``data_root``, subfolders
-            included.
+            ``data_root`` or else to the working directory. Defaults to '',
+            which scans the folder ``data_prefix['img_path']`` below
+            ``data_root``, subfolders included.
         img_suffix (str, optional): In a folder, take only the files that end
             so. For a list of bare ids, the suffix of the images. Defaults to
             None: any of ``.jpg .jpeg .png .bmp .tif .tiff .webp`` in upper or
@@ -58,19 +58,27 @@ class UnlabeledDataset(SplitSegDataset):
             list[dict]: Data infos with ``img_path``, ``reduce_zero_label`` and
             an empty ``seg_fields``.
         """
+        data_list = self.find_data()
+        self._check_files(data_list)
+        return data_list
+
+    def find_data(self) -> List[dict]:
+        """The data infos, without a look at whether their files exist.
+
+        Returns:
+            list[dict]: As :meth:`load_data_list`.
+        """
         if self.ann_file:
             paths = self._listed_paths()
         else:
             self._check_folder()
             paths = self._scanned_paths()
-        data_list = [
+        return [
             dict(
                 img_path=path,
                 reduce_zero_label=self.reduce_zero_label,
                 seg_fields=[]) for path in paths
         ]
-        self._check_files(data_list)
-        return data_list
 
     def _listed_paths(self) -> List[str]:
         images = [

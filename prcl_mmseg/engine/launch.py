@@ -34,7 +34,7 @@ def adapt_to_run(cfg: Config, launcher: str) -> None:
                          'tools/dist_train.sh, which uses --launcher pytorch')
     processes = count_processes(launcher)
     if not on_gpu or processes == 1:
-        _replace_sync_bn(cfg._cfg_dict)
+        replace_sync_bn(cfg._cfg_dict)
         cfg.pop('sync_bn', None)
     if launcher != 'none' and not on_gpu:
         _communicate_on_cpu(cfg)
@@ -56,6 +56,18 @@ def count_processes(launcher: str) -> int:
 def remember_local_rank(local_rank: int) -> None:
     """Let launchers that pass the rank as an argument work like the others."""
     os.environ.setdefault('LOCAL_RANK', str(local_rank))
+
+
+def replace_sync_bn(node: Any) -> None:
+    """Turn every SyncBN of a config into BN, in place."""
+    if isinstance(node, (list, tuple)):
+        for child in node:
+            replace_sync_bn(child)
+    elif isinstance(node, dict):
+        if node.get('type') in ('SyncBN', 'MMSyncBN'):
+            node['type'] = 'BN'
+        for child in node.values():
+            replace_sync_bn(child)
 
 
 def leave_group() -> None:
@@ -81,14 +93,3 @@ def _communicate_on_cpu(cfg: Config) -> None:
     # MMEngine's own initialisation would choose a CUDA device.
     if not torch_dist.is_initialized():
         torch_dist.init_process_group('gloo')
-
-
-def _replace_sync_bn(node: Any) -> None:
-    if isinstance(node, (list, tuple)):
-        for child in node:
-            _replace_sync_bn(child)
-    elif isinstance(node, dict):
-        if node.get('type') in ('SyncBN', 'MMSyncBN'):
-            node['type'] = 'BN'
-        for child in node.values():
-            _replace_sync_bn(child)

@@ -18,13 +18,14 @@ class SemiSegDataPreprocessor(BaseDataPreprocessor):
 
     Args:
         preprocessor (dict | nn.Module): The wrapped preprocessor or its
-            config.
+            config. A config of mmseg's ``SegDataPreProcessor`` may give any
+            number of mean and std values.
     """
 
     def __init__(self, preprocessor: Union[dict, nn.Module]) -> None:
         super().__init__()
         if isinstance(preprocessor, dict):
-            preprocessor = MODELS.build(preprocessor)
+            preprocessor = MODELS.build(_for_any_channels(preprocessor))
         self.preprocessor = preprocessor
 
     def forward(self, data: dict, training: bool = False) -> dict:
@@ -86,6 +87,14 @@ def real_pixels(images: Tensor, data_samples: SampleList) -> Tensor:
                                                        (0, 0, 0, 0))
         image[top:height - bottom, left:width - right] = True
     return real
+
+
+def _for_any_channels(config: dict) -> dict:
+    """The config, or its equivalent where mmseg's class would refuse it."""
+    values = len(config.get('mean') or ())
+    if config.get('type') == 'SegDataPreProcessor' and values not in (0, 1, 3):
+        return dict(config, type='MultiChannelSegDataPreProcessor')
+    return config
 
 
 def _flatten_samples(part: dict) -> dict:

@@ -1,4 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+import torch
 from mmengine.model import MomentumAnnealingEMA
 from mmseg.registry import MODELS
 from torch import Tensor, nn
@@ -38,7 +39,7 @@ class EMATeacher(MomentumAnnealingEMA):
 
     def copy_student(self, student: nn.Module) -> None:
         """Become equal to the student, as at the start."""
-        self.module.load_state_dict(student.state_dict())
+        copy_weights(student, self.module)
 
     def update_parameters(self, model: nn.Module) -> None:
         """Move towards the student.
@@ -58,3 +59,15 @@ class EMATeacher(MomentumAnnealingEMA):
                  steps: int) -> None:
         """Average one tensor in place."""
         averaged_param.lerp_(source_param, self._weight)
+
+
+@torch.no_grad()
+def copy_weights(source: nn.Module, target: nn.Module) -> None:
+    """Give a network all parameters and buffers of another, equal one.
+
+    Loading a state dict would do the same but for networks that take some of
+    their own buffers out of what they load, as Swin V2 does.
+    """
+    own = target.state_dict()
+    for name, value in source.state_dict().items():
+        own[name].copy_(value)

@@ -28,9 +28,8 @@ def test_contrast_loss(tmp_path):
     assert {row['impl'] for row in rows} >= {'fused', 'published'}
     for row in rows:
         assert row['classes'] == 3 and row['pixels'] == 2 * 41 * 41
-        assert row['seconds_forward'] > 0 and row['peak_extra_mib'] >= 0
-        assert (row['seconds_backward'] > 0) == (
-            row['impl'] != 'pass over pixels')
+        assert row['seconds_forward'] > 0 and row['seconds_backward'] > 0
+        assert row['peak_extra_mib'] >= 0
 
 
 def test_train_step(tmp_path):

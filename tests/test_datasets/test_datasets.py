@@ -243,14 +243,14 @@ def test_reduced_labels_are_what_is_checked(folder):
     for name in 'abcd':
         cv2.imwrite(
             str(folder / f'masks/{name}.png'),
-            np.array([[0, 1], [2, 2]], np.uint8))
+            np.tile(np.array([[0, 1], [2, 2]], np.uint8), (10, 12)))
     dataset = DATASETS.build(
         labeled(
             folder,
             data_prefix=PREFIX,
             reduce_zero_label=True,
             pipeline=[LOAD, dict(MASKS, reduce_zero_label=True), PACK]))
-    assert check_labels(dataset, 2).tolist() == [4, 8]
+    assert check_labels(dataset, 2).tolist() == [480, 960]
 
 
 def test_binary_masks_of_0_and_255_are_noticed(printed):

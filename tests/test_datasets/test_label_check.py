@@ -11,9 +11,12 @@ MASKS = dict(type='LoadAnnotations')
 
 
 def write_masks(folder, mask, names='abcd') -> None:
+    """Write a mask and an image of its size."""
+    mask = np.array(mask, np.uint8)
+    image = np.zeros((*mask.shape[:2], 3), np.uint8)
     for name in names:
-        cv2.imwrite(
-            str(folder / f'masks/{name}.png'), np.array(mask, np.uint8))
+        cv2.imwrite(str(folder / f'masks/{name}.png'), mask)
+        cv2.imwrite(str(folder / f'images/{name}.jpg'), image)
 
 
 def test_masks_of_0_and_255(folder, stock):

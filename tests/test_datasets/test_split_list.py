@@ -2,6 +2,7 @@
 import pytest
 
 from prcl_mmseg.datasets import SplitEntry, read_split
+from prcl_mmseg.datasets.split_list import format_entry
 
 
 @pytest.mark.parametrize('text', [
@@ -23,6 +24,10 @@ def test_two_columns(folder, write_list, text):
     ('images/a.jpg\nimages/b.jpg\n', ['images/a.jpg', 'images/b.jpg']),
     ('/images/a.jpg None\n', ['images/a.jpg']),
     ('my image.jpg\tNone\n', ['my image.jpg']),
+    ('my image.jpg\nmy other image.PNG\n',
+     ['my image.jpg', 'my other image.PNG']),
+    ('my image.jpg None\n', ['my image.jpg']),
+    ('"my image"\n', ['my image']),
     ('\n \n', []),
 ])
 def test_images_only(folder, write_list, text, images):
@@ -30,7 +35,32 @@ def test_images_only(folder, write_list, text, images):
     assert entries == [SplitEntry(image) for image in images]
 
 
+@pytest.mark.parametrize('text', [
+    'my images/a.jpg my masks/a 1.png\n',
+    '/my images/a.jpg   /my masks/a 1.png',
+    '"my images/a.jpg" "my masks/a 1.png"',
+    'my images/a.jpg\tmy masks/a 1.png',
+])
+def test_names_with_spaces(folder, write_list, text):
+    expected = SplitEntry('my images/a.jpg', 'my masks/a 1.png')
+    assert read_split(folder / write_list(text)) == [expected]
+
+
+@pytest.mark.parametrize('entry', [
+    SplitEntry('a'), SplitEntry('a.jpg', 'a.png'), SplitEntry('a b'),
+    SplitEntry('a.jpg b.jpg', 'c.png'), SplitEntry('a b.png')
+])
+def test_what_is_written_is_read(folder, write_list, entry):
+    assert read_split(folder / write_list(format_entry(entry))) == [entry]
+
+
+def test_names_that_no_list_can_hold():
+    with pytest.raises(ValueError, match='Rename'):
+        format_entry(SplitEntry('a\tb.jpg'))
+
+
 @pytest.mark.parametrize('text, parts', [
+    ('a.jpg b.jpg c.png\n', ['list.txt, line 1', '2 ways', 'TAB']),
     ('a b c\n', ['list.txt, line 1', 'a b c', '3 columns']),
     ('x\n/ y\n', ['list.txt, line 2', 'empty path']),
     ('a\nb\na\n', ['list.txt', 'more than once', 'a (lines 1, 3)']),

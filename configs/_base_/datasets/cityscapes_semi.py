@@ -1,9 +1,10 @@
-# Cityscapes: 2975 training images. The lists are yours to put below splits/:
-# image and mask (gtFine/..._labelTrainIds.png) per line.
+# Cityscapes: 2975 training images. The lists name the image and maybe the
+# mask (gtFine/..._labelTrainIds.png) of each line.
 dataset_type = 'SplitCityscapesDataset'
 data_root = 'data/cityscapes'
 num_classes = 19
 crop_size = (512, 512)
+train_prefix = dict(img_path='leftImg8bit/train', seg_map_path='gtFine/train')
 weak_augment = [
     dict(
         type='RandomResize',
@@ -53,12 +54,15 @@ train_dataloader = dict(
         labeled=dict(
             type=dataset_type,
             data_root=data_root,
-            ann_file='splits/1-16/labeled.txt',
+            data_prefix=train_prefix,
+            ann_file='splits/cityscapes/1-16/labeled.txt',
             pipeline=labeled_pipeline),
         unlabeled=dict(
             type='UnlabeledDataset',
             data_root=data_root,
-            ann_file='splits/1-16/unlabeled.txt',
+            data_prefix=dict(img_path=train_prefix['img_path']),
+            img_suffix='_leftImg8bit.png',
+            ann_file='splits/cityscapes/1-16/unlabeled.txt',
             pipeline=unlabeled_pipeline)))
 val_dataloader = dict(
     batch_size=1,
@@ -66,7 +70,7 @@ val_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='CityscapesDataset',
+        type=dataset_type,
         data_root=data_root,
         data_prefix=dict(
             img_path='leftImg8bit/val', seg_map_path='gtFine/val'),

@@ -3,7 +3,7 @@ method = dict(
     type='PRCL',
     # The contrast looks at thousands of pixels, not at all of them: stride 8
     # costs a quarter of what stride 4 does. Take 4 for small images.
-    probabilistic_head=dict(embed_dims=256, tap='conv_seg', embed_stride=8),
+    probabilistic_head=dict(embed_dims=256, embed_stride=8),
     # δ_w: unlabelled pixels below this confidence are not contrasted.
     confidence_threshold=0.7,
     contrast=dict(

@@ -69,3 +69,26 @@ class VarianceBranch(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             x = self.scale * x.float() + self.shift
             return torch.logaddexp(x, x.new_tensor(self.LOG_EPS)).sigmoid()
+
+
+class FixedVariance(nn.Module):
+    """The same variance σ² for every pixel and dimension: point embeddings.
+
+    With σ² = ½ the 'sum' score of unit-length means is their cosine
+    similarity, up to constants, and prototypes are plain means. So what is
+    left of the method is a deterministic contrast.
+
+    Args:
+        embed_dims (int): Embedding dimensions D.
+        value (float): σ².
+    """
+
+    def __init__(self, embed_dims: int, value: float) -> None:
+        super().__init__()
+        self.embed_dims = embed_dims
+        self.value = value
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Variances of shape (N, D, H, W), fp32."""
+        shape = (x.shape[0], self.embed_dims, *x.shape[2:])
+        return torch.full(shape, self.value, device=x.device)

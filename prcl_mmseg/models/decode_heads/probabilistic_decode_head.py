@@ -1,15 +1,15 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from contextlib import contextmanager
-from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Iterator, NamedTuple, Optional, Tuple
 
-import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmseg.models.utils import resize
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from .embedding_branches import MeanBranch, VarianceBranch
+from .embedding_branches import FixedVariance, MeanBranch, VarianceBranch
+from .feature_tap import FeatureTap, Recording
 
 
 class ProbabilisticOutput(NamedTuple):
@@ -31,21 +31,25 @@ class ProbabilisticDecodeHead(BaseModule):
     """Adds a Gaussian embedding per pixel to any decode head of mmseg.
 
     The head is wrapped, not rewritten: logits, losses, ``align_corners`` and
-    ``num_classes`` are its own. The feature that enters one named layer, by
-    default the classifier ``conv_seg``, is tapped while the head runs and
-    feeds a mean and a variance branch.
+    ``num_classes`` are its own. The feature that enters one layer, by default
+    the classifier, is tapped while the head runs and feeds a mean and a
+    variance branch.
 
     Args:
         head (dict): Config of an mmseg decode head.
         embed_dims (int): Embedding dimensions D. Defaults to 256.
-        tap (str): Name of the layer whose input is embedded, as in
+        tap (str, optional): Name of the layer whose input is embedded, as in
             ``named_modules()`` of the head. The published network taps the
             fused decoder feature, 'sep_bottleneck' of
-            DepthwiseSeparableASPPHead. Defaults to 'conv_seg'.
+            DepthwiseSeparableASPPHead. Defaults to None, the classifier:
+            ``conv_seg``, or what the head has instead.
         embed_stride (int): Finest stride, in pixels of the input image, at
             which to embed. A finer feature is averaged down to it, because
             memory grows with the pixels and neighbours say the same.
             Defaults to 4.
+        fixed_variance (float, optional): A σ² for all pixels instead of a
+            variance branch, to compare with a deterministic contrast.
+            Defaults to None.
         norm_cfg (dict, optional): BN or SyncBN of the branches. Defaults to
             the wrapped head's if that is one of them, else to BN.
         init_cfg (dict, optional): Initialisation of the branches.
@@ -53,25 +57,31 @@ class ProbabilisticDecodeHead(BaseModule):
     Raises:
         ValueError: If the head has no layer of that name, or one from which
             the number of channels can't be read.
+        RuntimeError: In the forward pass, if that layer does not run or what
+            enters it is no map.
     """
 
     def __init__(self,
                  head: dict,
                  embed_dims: int = 256,
-                 tap: str = 'conv_seg',
+                 tap: Optional[str] = None,
                  embed_stride: int = 4,
+                 fixed_variance: Optional[float] = None,
                  norm_cfg: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         self.head = MODELS.build(head)
         self.embed_dims = embed_dims
         self.embed_stride = embed_stride
-        self.tap = tap
-        channels = _input_channels(self.head, tap)
+        self.tap = FeatureTap(self.head, tap)
+        channels = self.tap.in_channels
         norm_cfg = norm_cfg or _batch_norm_cfg(self.head)
         self.mean_branch = MeanBranch(channels, embed_dims, norm_cfg)
-        self.variance_branch = VarianceBranch(channels, embed_dims, norm_cfg)
-        self._append_variance = False
+        if fixed_variance is None:
+            self.variance_branch = VarianceBranch(channels, embed_dims,
+                                                  norm_cfg)
+        else:
+            self.variance_branch = FixedVariance(embed_dims, fixed_variance)
         self._register_load_state_dict_pre_hook(self._load_plain_head)
 
     @property
@@ -116,59 +126,41 @@ class ProbabilisticDecodeHead(BaseModule):
             image_size (tuple[int, int]): Height and width of the input
                 images, from which ``embed_stride`` counts.
         """
-        with self._tapped() as feature:
+        with self.record() as recording:
             head_output = self.head(*inputs)
-        feature = self._pool(feature[-1], image_size)
+        feature = self._pool(recording.feature(), image_size)
         return ProbabilisticOutput(head_output,
                                    self.mean_branch(feature).float(),
                                    self.variance_branch(feature))
 
     def predict(self, *args) -> Tensor:
-        """The wrapped head's prediction: logits (N, C, H, W).
+        """The wrapped head's prediction: logits (N, C, H, W)."""
+        return self.head.predict(*args)
 
-        Inside :meth:`append_variance` one channel follows the C logits: the
-        variance σ² of each pixel, averaged over D.
+    @contextmanager
+    def record(self) -> Iterator[Recording]:
+        """Record the tapped feature of one pass of the wrapped head."""
+        with self.tap.record(self.head) as recording:
+            yield recording
+
+    def variance_map(self, recording: Recording,
+                     image_size: Tuple[int, int]) -> Tensor:
+        """Variance σ² of each pixel, averaged over the dimensions D.
+
+        Args:
+            recording (Recording): Of a pass over images.
+            image_size (tuple[int, int]): Height and width of these images.
+
+        Returns:
+            Tensor: fp32, (N, 1, *image_size).
         """
-        if not self._append_variance:
-            return self.head.predict(*args)
-        with self._tapped() as feature:
-            seg_logits = self.head.predict(*args)
-        size = seg_logits.shape[2:]
-        var = self.variance_branch(self._pool(feature[-1], size))
-        var = resize(
+        var = self.variance_branch(
+            self._pool(recording.feature(), image_size))
+        return resize(
             var.mean(dim=1, keepdim=True),
-            size=size,
+            size=image_size,
             mode='bilinear',
             align_corners=self.align_corners)
-        return torch.cat([seg_logits, var.to(seg_logits)], dim=1)
-
-    @contextmanager
-    def append_variance(self) -> Iterator[None]:
-        """Let predictions carry σ² as one more channel.
-
-        As a channel it passes through whole and sliding-window inference in
-        exactly the way the logits do.
-        """
-        self._append_variance = True
-        try:
-            yield
-        finally:
-            self._append_variance = False
-
-    @contextmanager
-    def _tapped(self) -> Iterator[List[Tensor]]:
-        """Collect the inputs of the tapped layer, for this pass only.
-
-        A hook that stayed would be copied with the student, and the teacher's
-        feature would end up in the wrong module.
-        """
-        inputs: List[Tensor] = []
-        handle = self.head.get_submodule(self.tap).register_forward_pre_hook(
-            lambda _, args: inputs.append(args[0]))
-        try:
-            yield inputs
-        finally:
-            handle.remove()
 
     def _pool(self, feature: Tensor, image_size: Tuple[int, int]) -> Tensor:
         finest = [-(-side // self.embed_stride) for side in image_size]
@@ -184,25 +176,6 @@ class ProbabilisticDecodeHead(BaseModule):
             if key.startswith(prefix) and not key.startswith(own):
                 plain = key[len(prefix):]
                 state_dict[f'{prefix}head.{plain}'] = state_dict.pop(key)
-
-
-def _input_channels(head: nn.Module, tap: str) -> int:
-    """Channels of the feature that enters the layer ``tap`` of ``head``."""
-    layers = dict(head.named_modules())
-    if not tap or tap not in layers:
-        names = [name for name, _ in head.named_children()]
-        raise ValueError(
-            f'probabilistic_head.tap={tap!r}: {type(head).__name__} has no '
-            'layer of that name; set it to one whose input is a feature map, '
-            f'for example one of {names}')
-    for layer in layers[tap].modules():
-        channels = getattr(layer, 'in_channels', None)
-        if isinstance(channels, int):
-            return channels
-    raise ValueError(
-        f'probabilistic_head.tap={tap!r}: no convolution in this layer of '
-        f'{type(head).__name__} tells how many channels enter it; tap a layer '
-        'that holds one')
 
 
 def _batch_norm_cfg(head: nn.Module) -> dict:

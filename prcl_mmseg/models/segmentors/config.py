@@ -1,7 +1,18 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Fitting a plain mmseg segmentor config to the data it will see."""
 import copy
-from typing import Iterator, Optional, Tuple
+import logging
+from typing import Any, Iterator, List, Optional, Tuple
+
+from mmengine.logging import print_log
+from mmseg.models.decode_heads import PointHead, STDCHead
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.models.segmentors import (CascadeEncoderDecoder, DepthEstimator,
+                                     EncoderDecoder)
+
+from ..decode_heads import ProbabilisticDecodeHead
+from .input_size import fit_input_size
+from .registered import registered_class
 
 
 def adapt_segmentor(segmentor: dict,
@@ -12,26 +23,33 @@ def adapt_segmentor(segmentor: dict,
 
     So that changing the ``_base_`` entry of the model is all it takes, the
     numbers that depend on the data are not looked for in the model's file.
+    Class weights for another number of classes are dropped, with a warning.
 
     Args:
         segmentor (dict): Config of an mmseg segmentor.
-        num_classes (int): Number of classes, set in every head.
+        num_classes (int): Number of classes, set in every head but those of
+            boundaries.
         crop_size (tuple[int, int], optional): Height and width that training
-            images are padded to; set in the preprocessor.
+            images are padded to; set in the preprocessor, and in what else
+            has to fit it.
         data_preprocessor (dict, optional): Preprocessor to use if the
             segmentor has none of its own.
 
     Raises:
-        ValueError: If ``num_classes`` is no class count, or there is no
-            preprocessor at all.
+        ValueError: If ``num_classes`` is no class count, there is no
+            preprocessor at all, or the segmentor is none that can be used.
     """
     if not isinstance(num_classes, int) or num_classes < 2:
         raise ValueError(
             f'model.num_classes={num_classes!r} is not a class count; set it '
             'to the number of classes of the data set, at least 2')
     segmentor = copy.deepcopy(segmentor)
+    check_segmentor(segmentor)
     for head in _heads(segmentor):
-        head['num_classes'] = num_classes
+        # The two classes of a boundary head are those of boundaries.
+        if not issubclass(registered_class(head), STDCHead):
+            head['num_classes'] = num_classes
+            _drop_class_weights(head, num_classes)
     preprocessor = segmentor.get('data_preprocessor') or data_preprocessor
     if preprocessor is None:
         raise ValueError(
@@ -39,36 +57,101 @@ def adapt_segmentor(segmentor: dict,
             "std of the images, as in mmseg's _base_/models files")
     preprocessor = copy.deepcopy(preprocessor)
     if crop_size is not None:
-        preprocessor['size'] = tuple(crop_size)
-        preprocessor.pop('size_divisor', None)
+        fit_input_size(segmentor, preprocessor, crop_size)
     segmentor['data_preprocessor'] = preprocessor
     return segmentor
 
 
+def check_segmentor(segmentor: dict) -> None:
+    """Raise ValueError, in one line, for a segmentor that can't be used.
+
+    Its decode heads have to give logits per pixel; in mmseg that is what
+    subclasses of BaseDecodeHead do.
+    """
+    segmentor_class = registered_class(segmentor)
+    if segmentor_class is object:
+        return
+    if not issubclass(segmentor_class, EncoderDecoder) or issubclass(
+            segmentor_class, DepthEstimator):
+        raise ValueError(
+            f'model.segmentor.type={_name(segmentor)} is not supported '
+            'because it gives no logits per pixel and class; use an '
+            'EncoderDecoder or a CascadeEncoderDecoder')
+    heads = segmentor.get('decode_head')
+    if not heads:
+        raise ValueError('model.segmentor.decode_head is missing; give a '
+                         'decode head of mmseg')
+    if isinstance(heads, (list, tuple)) != issubclass(segmentor_class,
+                                                      CascadeEncoderDecoder):
+        raise ValueError(
+            f'model.segmentor.type={_name(segmentor)} does not go with '
+            f'{"a list of" if isinstance(heads, (list, tuple)) else "one"} '
+            'decode_head; a CascadeEncoderDecoder has a list, an '
+            'EncoderDecoder one')
+    for head in _as_list(heads):
+        head_class = registered_class(head)
+        if head_class is not object and not issubclass(
+                head_class, (BaseDecodeHead, ProbabilisticDecodeHead)):
+            raise ValueError(
+                f'decode_head.type={_name(head)} is not supported because it '
+                'gives no logits per pixel and class, as a BaseDecodeHead of '
+                'mmseg does; use one of those')
+
+
 def make_probabilistic(segmentor: dict, probabilistic_head: dict) -> dict:
-    """A copy of the config whose last decode head is probabilistic.
+    """A copy of the config whose last dense decode head is probabilistic.
 
     Args:
         segmentor (dict): Config of an mmseg segmentor.
         probabilistic_head (dict): Settings of ProbabilisticDecodeHead,
             without ``head``.
     """
+    check_segmentor(segmentor)
     segmentor = copy.deepcopy(segmentor)
-    head = segmentor['decode_head']
-    last = head[-1] if isinstance(head, (list, tuple)) else head
-    if last['type'] == 'ProbabilisticDecodeHead':
+    heads = _as_list(segmentor['decode_head'])
+    classes = [registered_class(head) for head in heads]
+    if ProbabilisticDecodeHead in classes:
         return segmentor
-    wrapped = dict(
-        type='ProbabilisticDecodeHead', head=last, **probabilistic_head)
-    if isinstance(head, (list, tuple)):
-        segmentor['decode_head'] = [*head[:-1], wrapped]
-    else:
-        segmentor['decode_head'] = wrapped
+    last = max((index for index, head_class in enumerate(classes)
+                if not issubclass(head_class, PointHead)), default=None)
+    if last is None:
+        raise ValueError(
+            'decode_head: all heads refine points only; put one before them '
+            'that classifies every pixel')
+    heads[last] = dict(
+        type='ProbabilisticDecodeHead',
+        head=heads[last],
+        **probabilistic_head)
+    cascade = isinstance(segmentor['decode_head'], (list, tuple))
+    segmentor['decode_head'] = heads if cascade else heads[0]
     return segmentor
 
 
 def _heads(segmentor: dict) -> Iterator[dict]:
     for name in ('decode_head', 'auxiliary_head'):
-        heads = segmentor.get(name) or []
-        for head in heads if isinstance(heads, (list, tuple)) else [heads]:
+        for head in _as_list(segmentor.get(name)):
             yield head.get('head', head)
+
+
+def _drop_class_weights(head: dict, num_classes: int) -> None:
+    for loss in _as_list(head.get('loss_decode')):
+        weights = loss.get('class_weight')
+        if isinstance(weights, (list, tuple)) and len(weights) != num_classes:
+            print_log(
+                f'class_weight of {_name(head)} has {len(weights)} values, '
+                f'but there are {num_classes} classes: it is not used. Give '
+                'your own, or set it to None.',
+                logger='current',
+                level=logging.WARNING)
+            loss['class_weight'] = None
+
+
+def _as_list(value: Any) -> List[dict]:
+    if not value:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _name(cfg: dict) -> str:
+    kind = cfg.get('type')
+    return repr(kind if isinstance(kind, str) else kind.__name__)

@@ -74,12 +74,15 @@ class MeanTeacher(SemiBaseSegmentor):
         meta = dict(img_shape=size, pad_shape=size, ori_shape=size)
         seg_logits = self.teacher.module.encode_decode(images,
                                                        [meta] * len(images))
-        confidence, label = as_multiclass(seg_logits).softmax(dim=1).max(dim=1)
+        seg_logits = as_multiclass(seg_logits)
+        highest, label = seg_logits.max(dim=1)
+        # The maximum of the softmax, without the rest of it.
+        confidence = (highest - seg_logits.logsumexp(dim=1)).exp()
         real = real_pixels(images, data_samples)
         return PseudoLabeledBatch(
             image=images,
             label=label.where(real, IGNORE_INDEX),
-            confidence=confidence.float().where(real, 0.0),
+            confidence=confidence.where(real, 0.0),
             mean=self.data_preprocessor.pixel_mean.to(images),
             std=self.data_preprocessor.pixel_std.to(images))
 

@@ -1,11 +1,9 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from contextlib import contextmanager
-from typing import Any, Iterator, Tuple
+from typing import Any, Tuple
 
 import torch
 import torch.nn.functional as F
 from mmengine.structures import PixelData
-from mmseg.models.segmentors import EncoderDecoder
 from mmseg.models.utils import resize
 from mmseg.registry import MODELS, TASK_UTILS
 from mmseg.utils import OptSampleList, SampleList
@@ -16,11 +14,12 @@ from ..augment import IGNORE_INDEX, PseudoLabeledBatch
 from ..losses.ramps import training_progress
 from ..prototype_bank import ClassEvidence
 from .config import make_probabilistic
-from .joint_forward import (JointOutput, decode_heads, joint_forward,
+from .joint_forward import (JointOutput, embedding_head, joint_forward,
                             segmentor_losses)
 from .mean_teacher import MeanTeacher, as_multiclass, has_unlabeled
 from .restore import restore_map
 from .semi_base import SemiInputs
+from .variance_channel import variance_channel
 
 
 @MODELS.register_module()
@@ -33,9 +32,9 @@ class PRCL(MeanTeacher):
     (AAAI 2023, arXiv 2210.14670; prototypes over the whole training and
     virtual negatives: arXiv 2402.18117).
 
-    The segmentor's (last) decode head is wrapped here, so its config stays
-    plain. Predictions carry the variance σ² of each pixel, averaged over the
-    embedding dimensions, as ``pred_variance``.
+    The segmentor's (last dense) decode head is wrapped here, so its config
+    stays plain. Predictions carry the variance σ² of each pixel, averaged over
+    the embedding dimensions, as ``pred_variance``.
 
     Args:
         probabilistic_head (dict): Settings of ProbabilisticDecodeHead.
@@ -66,7 +65,7 @@ class PRCL(MeanTeacher):
             dict(type='PrototypeBank', **prototype_bank),
             default_args=dict(
                 num_classes=self.num_classes,
-                embed_dims=decode_heads(self.student)[-1].embed_dims))
+                embed_dims=embedding_head(self.student).embed_dims))
 
     def loss(self, inputs: SemiInputs, data_samples: Any) -> dict:
         """The training step, up to the losses."""
@@ -127,7 +126,7 @@ class PRCL(MeanTeacher):
                  ] * len(inputs)
         if data_samples is not None:
             metas = [sample.metainfo for sample in data_samples]
-        with _variance_channel(segmentor):
+        with variance_channel(segmentor):
             maps = segmentor.inference(inputs, metas)
         seg_logits, var = maps[:, :-1], maps[:, -1:]
         results = segmentor.postprocess_result(seg_logits, data_samples)
@@ -173,7 +172,7 @@ class PRCL(MeanTeacher):
             size=label.shape[1:],
             mode='bilinear',
             align_corners=self.align_corners)
-        return seg_logits.softmax(dim=1).gather(1, label[:, None])[:, 0]
+        return F.cross_entropy(seg_logits, label, reduction='none').neg().exp()
 
 
 def _nearest(labels: Tensor, size: Tuple[int, int]) -> Tensor:
@@ -183,14 +182,3 @@ def _nearest(labels: Tensor, size: Tuple[int, int]) -> Tensor:
 def _pixels_first(maps: Tensor) -> Tensor:
     """(N, D, h, w) to (N·h·w, D)."""
     return maps.permute(0, 2, 3, 1).flatten(0, 2)
-
-
-@contextmanager
-def _variance_channel(segmentor: EncoderDecoder) -> Iterator[None]:
-    """Let the segmentor's logits carry σ² as their last channel."""
-    segmentor.out_channels += 1
-    try:
-        with decode_heads(segmentor)[-1].append_variance():
-            yield
-    finally:
-        segmentor.out_channels -= 1

@@ -2,12 +2,15 @@
 from contextlib import contextmanager
 from typing import Any, Iterator, List, Optional, Tuple, Union
 
+import torch
 from mmseg.models.segmentors import BaseSegmentor, EncoderDecoder
 from mmseg.registry import MODELS
 from mmseg.utils import OptSampleList, SampleList
 from torch import Tensor, nn
 
+from ...compat import find_missing_ops
 from ..data_preprocessor import SemiSegDataPreprocessor
+from ..teacher import copy_weights
 from .config import adapt_segmentor
 from .joint_forward import decode_heads
 
@@ -36,9 +39,11 @@ class SemiBaseSegmentor(BaseSegmentor):
         predict_with (str): 'teacher' or 'student'; without a teacher the
             student predicts. Defaults to 'teacher'.
         data_preprocessor (dict, optional): Used if ``segmentor`` has none.
-        pretrained (str, optional): Passed on to the segmentor, as is
-            ``train_cfg``: mmseg's ``init_model`` sets both on any model.
+        pretrained (str, optional): Passed on to the segmentor, as are
+            ``train_cfg`` and ``test_cfg``: mmseg's ``init_model`` and
+            ``build_segmentor`` set them on any model.
         train_cfg (dict, optional): See ``pretrained``.
+        test_cfg (dict, optional): See ``pretrained``.
         init_cfg (dict, optional): Initialisation config.
 
     Raises:
@@ -54,13 +59,16 @@ class SemiBaseSegmentor(BaseSegmentor):
                  data_preprocessor: Optional[dict] = None,
                  pretrained: Optional[str] = None,
                  train_cfg: Optional[dict] = None,
+                 test_cfg: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
         segmentor = adapt_segmentor(segmentor, num_classes, crop_size,
                                     data_preprocessor)
-        if pretrained is not None:
-            segmentor['pretrained'] = pretrained
-        if train_cfg is not None:
-            segmentor['train_cfg'] = train_cfg
+        passed_on = dict(
+            pretrained=pretrained, train_cfg=train_cfg, test_cfg=test_cfg)
+        segmentor.update({
+            name: value
+            for name, value in passed_on.items() if value is not None
+        })
         preprocessor = segmentor.pop('data_preprocessor')
         super().__init__(
             data_preprocessor=SemiSegDataPreprocessor(preprocessor),
@@ -129,7 +137,7 @@ class SemiBaseSegmentor(BaseSegmentor):
         """Initialise the student; the teacher starts as its copy."""
         super().init_weights()
         if self.teacher is not None:
-            self.teacher.module.load_state_dict(self.student.state_dict())
+            copy_weights(self.student, self.teacher.module)
 
     def train(self, mode: bool = True) -> 'SemiBaseSegmentor':
         """Set the mode of the student; the teacher always evaluates."""
@@ -150,6 +158,10 @@ class SemiBaseSegmentor(BaseSegmentor):
     def _forward(self,
                  inputs: Tensor,
                  data_samples: OptSampleList = None) -> Tensor:
+        # The teacher's weights are frozen. Tools that look at activations by
+        # their gradients, such as Grad-CAM, need one nevertheless.
+        if torch.is_grad_enabled() and not inputs.requires_grad:
+            inputs = inputs.detach().requires_grad_()
         return self.predictor._forward(inputs, data_samples)
 
     @property
@@ -185,16 +197,24 @@ class SemiBaseSegmentor(BaseSegmentor):
 
     def _build_student(self, segmentor: dict) -> EncoderDecoder:
         student = MODELS.build(segmentor)
-        if not isinstance(student, EncoderDecoder):
+        missing = find_missing_ops(student)
+        if missing is not None:
             raise ValueError(
-                f"model.segmentor.type={segmentor['type']!r} is not supported "
-                'because its heads give no logits per pixel; use an '
-                'EncoderDecoder or a CascadeEncoderDecoder')
+                f'model.segmentor has a layer {missing}, whose compiled '
+                'operator is missing in this build of mmcv; use a model '
+                'without it, or install mmcv with compiled operators')
         return student
 
     def _load_plain_segmentor(self, state_dict: dict, prefix: str,
                               *_) -> None:
-        """Give weights of a plain segmentor to student and teacher."""
+        """Give weights of a plain segmentor to student and teacher.
+
+        Published weights come without the teacher's count of steps; like a
+        plain segmentor's, they start a training anew.
+        """
+        if self.teacher is not None:
+            state_dict.setdefault(f'{prefix}teacher.steps',
+                                  self.teacher.steps)
         student = f'{prefix}student.'
         if any(key.startswith(student) for key in state_dict):
             return

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from prcl_mmseg.models.decode_heads.embedding_branches import (
-    MeanBranch, RowNormalizedConv2d, VarianceBranch)
+    FixedVariance, MeanBranch, RowNormalizedConv2d, VarianceBranch)
 
 
 @pytest.fixture
@@ -51,3 +51,11 @@ def test_row_normalized_convolution_ignores_the_length_of_filters():
 def test_mean_branch_keeps_the_resolution():
     branch = MeanBranch(6, 4, dict(type='BN'))
     assert branch(torch.randn(2, 6, 5, 7)).shape == (2, 4, 5, 7)
+
+
+def test_fixed_variance_is_everywhere_the_same():
+    branch = FixedVariance(4, 0.5)
+    assert not list(branch.parameters())
+    var = branch(torch.randn(2, 6, 5, 7).half())
+    assert var.shape == (2, 4, 5, 7) and var.dtype == torch.float32
+    assert var.eq(0.5).all()

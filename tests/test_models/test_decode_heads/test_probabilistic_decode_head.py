@@ -91,21 +91,20 @@ def test_the_tap_leaves_no_hook_behind():
     twin = copy.deepcopy(head)
     assert not head.head.conv_seg._forward_pre_hooks
     assert not twin.head.conv_seg._forward_pre_hooks
+    assert 'forward' not in vars(head.head)
 
 
-def test_variance_is_appended_to_predictions():
+def test_variance_map_is_the_mean_over_the_dimensions():
     head = wrap(tiny.fcn_head()).eval()
-    metas = [dict(img_shape=(32, 32), pad_shape=(32, 32))] * 2
     features = make_features()
-    plain = head.predict(features, metas, {})
-    with head.append_variance():
-        both = head.predict(features, metas, {})
-    assert plain.shape == (2, 3, 32, 32) and both.shape == (2, 4, 32, 32)
-    torch.testing.assert_close(both[:, :3], plain)
+    metas = [dict(img_shape=(32, 32), pad_shape=(32, 32))] * 2
+    with head.record() as recording:
+        head.predict(features, metas, {})
     var = head.forward_probabilistic(features, image_size=(32, 32)).var
+    expected = torch.nn.functional.interpolate(
+        var.mean(1, keepdim=True), (32, 32), mode='bilinear')
     torch.testing.assert_close(
-        both[:, 3].mean(), var.mean(), rtol=0.02, atol=0)
-    assert head.predict(features, metas, {}).shape[1] == 3
+        head.variance_map(recording, (32, 32)), expected)
 
 
 def test_weights_of_the_plain_head_load():

@@ -80,6 +80,29 @@ def test_closed_form_with_prototypes_as_negatives():
     torch.testing.assert_close(loss['loss_contrast'], expected)
 
 
+def test_a_fixed_variance_of_one_half_is_the_cosine_contrast():
+    """InfoNCE over cosine similarities with class means, nothing else."""
+    batch = make_batch([0, 1, 3], repeat=1)
+    label = torch.tensor([0, 1, 3]).repeat(6)
+    mean = torch.randn(18, DIMS)
+    pixels = DiagonalGaussian(mean, torch.full_like(mean, 0.5))
+    valid = torch.ones(18).bool()
+    evidence = ClassEvidence.from_pixels(pixels, label, valid, NUM_CLASSES)
+    means = torch.stack([mean[label == k].mean(0) for k in (0, 1, 3)])
+    torch.testing.assert_close(evidence.prototypes().mean[[0, 1, 3]], means)
+    batch.update(
+        pixels=pixels, label=label, valid=valid, evidence=evidence,
+        own_prob=torch.zeros(18))
+    # So many anchors that each pixel is about as frequent as any other.
+    loss = MLSContrastLoss(
+        anchors=dict(num_queries=30_000, max_anchors=None),
+        prototypes='batch',
+        temperature=0.3)(**batch)['loss_contrast']
+    cosine = F.normalize(mean, dim=1) @ F.normalize(means, dim=1).T
+    expected = F.cross_entropy(cosine / 0.3, torch.tensor([0, 1, 2]).repeat(6))
+    torch.testing.assert_close(loss, expected, rtol=0.02, atol=0)
+
+
 @pytest.mark.parametrize('negatives', NEGATIVES)
 @pytest.mark.parametrize('case', ['one class', 'nothing valid', 'no hard'])
 def test_nothing_to_contrast_is_an_attached_zero(negatives, case):

@@ -1,0 +1,137 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from fractions import Fraction
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .split_choice import rank_balanced, rank_uniform
+from .split_files import histogram
+from .split_list import SplitEntry
+from .split_source import SplitSource
+
+_ALL_VALUES = 256
+
+
+def make_split(
+    source: SplitSource,
+    count: Optional[int] = None,
+    fraction: Optional[Fraction] = None,
+    val_count: int = 0,
+    val_fraction: Optional[Fraction] = None,
+    balance: str = 'classes',
+    seed: int = 0,
+    classes: Sequence[str] = (),
+    min_pixels: int = 1,
+    workers: int = 4,
+    more_unlabeled: Sequence[SplitEntry] = ()
+) -> Tuple[Dict[str, List[SplitEntry]], Dict[str, Any]]:
+    """Divide the images of a data set into labelled, unlabelled and val.
+
+    Val is set apart first and doesn't depend on ``count``; it leaves the last
+    image of a class to training as long as it can. A smaller labelled set is
+    the beginning of a larger one with the same seed. Every other image, with
+    or without mask, is unlabelled.
+
+    Args:
+        source (SplitSource): The images.
+        count (int, optional): Labelled images. Defaults to None.
+        fraction (Fraction, optional): Instead, the share of the images with
+            masks that remain after val. Defaults to None; if ``count`` is
+            None too, all of them.
+        val_count (int): Images with masks for val. Defaults to 0.
+        val_fraction (Fraction, optional): Instead, their share. Defaults to
+            None.
+        balance (str): 'classes' covers rare classes and keeps the share of
+            all (:func:`rank_balanced`); 'none' draws uniformly and reads the
+            chosen masks only. Defaults to 'classes'.
+        seed (int): The same seed gives the same split. Defaults to 0.
+        classes (Sequence[str]): Names of the classes. Defaults to (), the
+            numbers found in the masks.
+        min_pixels (int): An image shows a class from so many pixels on.
+            Defaults to 1.
+        workers (int): Threads that read masks. Defaults to 4.
+        more_unlabeled (Sequence[SplitEntry]): Further unlabelled images,
+            less those that are labelled or in val. Defaults to ().
+
+    Returns:
+        tuple[dict, dict]: Entries by list name, and what
+        :func:`write_splits` shall tell about them in the manifest.
+
+    Raises:
+        ValueError: If a number doesn't fit the images there are, or a mask
+            holds wrong labels.
+    """
+    everything = np.arange(len(source.masked))
+    num_classes = len(classes) or _ALL_VALUES
+    pixels = None
+    if balance == 'classes':
+        pixels = source.class_pixels(num_classes, workers=workers)
+
+    def choose(available: np.ndarray, number: int,
+               reserve: int) -> np.ndarray:
+        if pixels is None:
+            return available[rank_uniform(len(available), seed)[:number]]
+        presence = pixels[available] >= max(1, min_pixels)
+        return available[rank_balanced(presence, number, seed, reserve)]
+
+    val = choose(everything,
+                 _number(val_count, val_fraction, len(everything), 'val'), 1)
+    rest = np.setdiff1d(everything, val)
+    labeled = choose(rest, _number(count, fraction, len(rest), 'labelled'), 0)
+    if not len(labeled):
+        raise ValueError('No image is labelled; ask for fewer in val or more '
+                         'labelled ones.')
+    chosen = {'labeled.txt': labeled}
+    if len(val):
+        chosen['val.txt'] = np.sort(val)
+    lists = {
+        name: [source.masked[index] for index in indices]
+        for name, indices in chosen.items()
+    }
+    used = {entry.image for part in lists.values() for entry in part}
+    images = {entry.image for entry in
+              [*source.masked, *source.bare, *more_unlabeled]}
+    lists['unlabeled.txt'] = [SplitEntry(image)
+                              for image in sorted(images - used)]
+
+    counted = {
+        name: source.class_pixels(num_classes, indices, workers)
+        if pixels is None else pixels[indices]
+        for name, indices in chosen.items()
+    }
+    if not classes:
+        found = pixels if pixels is not None else np.concatenate(
+            list(counted.values()))
+        last = np.flatnonzero(found.sum(0)).max(initial=0)
+        classes = [str(label) for label in range(last + 1)]
+    manifest = dict(
+        seed=seed,
+        balance=balance,
+        min_pixels=min_pixels,
+        requested=str(fraction or count or 'all'),
+        images=len(images),
+        masks=len(source.masked),
+        classes=list(classes),
+        lists={
+            name: histogram(rows[:, :len(classes)], classes)
+            for name, rows in counted.items()
+        })
+    if pixels is not None:
+        manifest['all_masks'] = histogram(pixels[:, :len(classes)], classes)
+    return lists, manifest
+
+
+def _number(count: Optional[int], fraction: Optional[Fraction],
+            available: int, what: str) -> int:
+    if fraction is not None:
+        if not 0 < fraction <= 1:
+            raise ValueError(f'{fraction} is no fraction of the images; give '
+                             f'a number in (0, 1] for {what}.')
+        count = max(1, int(available * fraction + Fraction(1, 2)))
+    elif count is None:
+        count = available
+    if not 0 <= count <= available:
+        raise ValueError(f'{count} {what} images cannot be chosen: '
+                         f'{available} images with masks are left. Ask for '
+                         'fewer.')
+    return count

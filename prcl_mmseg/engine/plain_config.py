@@ -1,0 +1,194 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""The config of a plain mmseg segmentor out of a semi-supervised one's.
+
+What it describes runs where this package is not installed.
+"""
+import copy
+from typing import Any, List, NamedTuple
+
+from mmengine.config import Config
+from mmseg.registry import (DATA_SAMPLERS, HOOKS, LOG_PROCESSORS,
+                            LOOPS, METRICS, MODELS, TRANSFORMS, VISBACKENDS,
+                            VISUALIZERS)
+
+from ..models.segmentors.config import adapt_segmentor
+from .launch import replace_sync_bn
+from .own_types import OWN_PACKAGE, config_dicts, own_types
+from .plain_dataset import NoPlainDataset, plain_dataset
+
+# Settings that prediction has a use for, taken over as they are, with the
+# registry of their types.
+KEPT = dict(
+    default_scope=None,
+    env_cfg=None,
+    vis_backends=VISBACKENDS,
+    visualizer=VISUALIZERS,
+    log_processor=LOG_PROCESSORS,
+    log_level=None,
+    tta_model=MODELS,
+    test_pipeline=TRANSFORMS,
+    tta_pipeline=TRANSFORMS,
+    test_cfg=LOOPS)
+
+
+class PlainConfig(NamedTuple):
+    """A plain config and what could not be taken over.
+
+    Args:
+        cfg (Config): The config.
+        left_out (list[str]): One sentence for each part that is missing.
+    """
+
+    cfg: Config
+    left_out: List[str]
+
+
+def plain_model(model: dict) -> dict:
+    """Config of the segmentor that the student and the teacher are.
+
+    The probabilistic head is unwrapped, SyncBN becomes BN, and pretrained
+    weights are not looked for, since a checkpoint brings all of them. None of
+    these changes a prediction.
+
+    Args:
+        model (dict): Config of a semi-supervised segmentor.
+
+    Raises:
+        ValueError: If it isn't one, or a part of the segmentor needs this
+            package.
+    """
+    if 'segmentor' not in model:
+        raise ValueError(
+            f"model.type={model.get('type')!r} wraps no segmentor; only "
+            'models with model.segmentor need to be made plain')
+    segmentor = adapt_segmentor(model['segmentor'], model['num_classes'],
+                                model.get('crop_size'),
+                                model.get('data_preprocessor'))
+    if model.get('test_cfg') is not None:
+        segmentor['test_cfg'] = model['test_cfg']
+    head = segmentor['decode_head']
+    if isinstance(head, (list, tuple)):
+        segmentor['decode_head'] = [_unwrap_head(item) for item in head]
+    else:
+        segmentor['decode_head'] = _unwrap_head(head)
+    replace_sync_bn(segmentor)
+    segmentor.pop('pretrained', None)
+    for part in list(config_dicts(segmentor)):
+        init = part.get('init_cfg')
+        if isinstance(init, dict) and init.get('type') == 'Pretrained':
+            part.pop('init_cfg')
+    own = own_types(segmentor, MODELS)
+    if own:
+        raise ValueError(
+            f'model.segmentor uses {", ".join(own)} of {OWN_PACKAGE}, which a '
+            'plain segmentor cannot have; use the like of mmseg instead')
+    return segmentor
+
+
+def plain_config(cfg: Config, list_file: str) -> PlainConfig:
+    """Config to predict and to test with, resolved and self-contained.
+
+    Args:
+        cfg (Config): Config of a semi-supervised training.
+        list_file (str): Where to write the list of test images if the plain
+            data set needs one.
+
+    Raises:
+        ValueError: See :func:`plain_model`.
+    """
+    cfg = copy.deepcopy(cfg)
+    left_out = []
+    model = plain_model(cfg.model)
+    plain = dict(
+        data_preprocessor=copy.deepcopy(model['data_preprocessor']),
+        model=model)
+    for key, registry in KEPT.items():
+        if key not in cfg:
+            continue
+        own = [] if registry is None else own_types(cfg[key], registry)
+        if own:
+            left_out.append(f'{key} is left out: it uses {", ".join(own)} of '
+                            f'{OWN_PACKAGE}')
+        else:
+            plain[key] = cfg[key]
+    plain['default_hooks'] = {
+        name: hook
+        for name, hook in cfg.get('default_hooks', {}).items()
+        if not own_types(hook, HOOKS)
+    }
+    imports = _other_imports(cfg, plain)
+    if imports:
+        plain['custom_imports'] = dict(
+            imports=imports, allow_failed_imports=False)
+    if cfg.get('test_dataloader') is not None:
+        _take_over_test(cfg, plain, list_file, left_out)
+    plain.update(load_from=None, resume=False)
+    return PlainConfig(Config(_as_dict(plain)), left_out)
+
+
+def _take_over_test(cfg: Config, plain: dict, list_file: str,
+                    left_out: List[str]) -> None:
+    loader = copy.deepcopy(cfg.test_dataloader)
+    own = own_types(loader.get('sampler'), DATA_SAMPLERS) + own_types(
+        loader.dataset.get('pipeline'), TRANSFORMS)
+    try:
+        if own:
+            raise NoPlainDataset(f'it uses {", ".join(own)} of {OWN_PACKAGE}')
+        loader['dataset'] = plain_dataset(loader.dataset, list_file)
+    except NoPlainDataset as error:
+        left_out.append(f'test_dataloader cannot be tested on: {error}')
+        # mmseg's inferencer reads the pipeline from here.
+        if not own:
+            plain['test_dataloader'] = dict(
+                dataset=dict(
+                    type='BaseSegDataset', pipeline=loader.dataset.pipeline))
+        plain.pop('test_cfg', None)
+        return
+    metrics = cfg.get('test_evaluator')
+    metrics = [metrics] if isinstance(metrics, dict) else list(metrics or [])
+    kept = [metric for metric in metrics if not own_types(metric, METRICS)]
+    if len(kept) < len(metrics):
+        left_out.append('test_evaluator is without '
+                        f'{", ".join(own_types(metrics, METRICS))} of '
+                        f'{OWN_PACKAGE}')
+    plain['test_dataloader'] = loader
+    # A single metric stays a dict, where mmseg's test tool expects one.
+    plain['test_evaluator'] = kept[0] if len(kept) == 1 else kept
+    plain.setdefault('test_cfg', dict(type='TestLoop'))
+
+
+def _unwrap_head(head: dict) -> dict:
+    if head['type'] == 'ProbabilisticDecodeHead':
+        return head['head']
+    return head
+
+
+def _other_imports(cfg: Config, plain: dict) -> List[str]:
+    imports = cfg.get('custom_imports', {}).get('imports', [])
+    imports = [imports] if isinstance(imports, str) else list(imports)
+    imports = [name for name in imports if name.split('.')[0] != OWN_PACKAGE]
+    scopes = {
+        part['type'].split('.')[0]
+        for part in config_dicts(plain['model'])
+        if isinstance(part.get('type'), str) and '.' in part['type']
+    }
+    for scope in sorted(scopes):
+        if not any(name.split('.')[0] == scope for name in imports):
+            imports.append(f'{scope}.models')
+    return imports
+
+
+def _as_dict(node: Any) -> Any:
+    """Plain containers instead of ConfigDict, to be written as they look."""
+    if isinstance(node, dict):
+        return {key: _as_dict(value) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return type(node)(_as_dict(value) for value in node)
+    return node
+
+
+def default_role(model: dict, student: bool = False) -> str:
+    """Who predicts: 'teacher' unless the config or the caller differ."""
+    if student or model.get('teacher', True) is None:
+        return 'student'
+    return model.get('predict_with', 'teacher')

@@ -1,0 +1,112 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Checkpoints to give away: tensors and plain values, named by their hash."""
+import hashlib
+import os
+import re
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Dict
+
+import torch
+from torch import Tensor
+
+from ..version import __version__
+
+TEACHER = 'teacher.module.'
+STUDENT = 'student.'
+# What of a checkpoint's meta data a user of the weights needs.
+META = ('dataset_meta', 'iter', 'epoch')
+
+
+def plain_weights(state_dict: Dict[str, Tensor],
+                  role: str) -> Dict[str, Tensor]:
+    """Weights of the teacher or the student in the names of plain mmseg.
+
+    The branches of the probabilistic head are left out, and its wrapped head
+    gets back the names it has without a wrapper.
+
+    Args:
+        state_dict (dict[str, Tensor]): Of a semi-supervised segmentor.
+        role (str): 'teacher' or 'student'.
+
+    Raises:
+        ValueError: If it has no weights of that role.
+    """
+    start = TEACHER if role == 'teacher' else STUDENT
+    weights = OrderedDict((name[len(start):], weight)
+                          for name, weight in state_dict.items()
+                          if name.startswith(start))
+    if not weights:
+        raise ValueError(
+            f'the checkpoint has no weights of the {role} (names that start '
+            f'with {start!r}); its first names are {list(state_dict)[:3]}. '
+            'Give a checkpoint that this package trained' +
+            (', or --student' if role == 'teacher' else ''))
+    wrappers = {
+        match.group(1)
+        for match in (re.match(r'(decode_head\.(?:\d+\.)?)mean_branch\.', name)
+                      for name in weights) if match
+    }
+    for wrapper in wrappers:
+        for name in [name for name in weights if name.startswith(wrapper)]:
+            weight = weights.pop(name)
+            if name.startswith(f'{wrapper}head.'):
+                weights[wrapper + name[len(f'{wrapper}head.'):]] = weight
+    return weights
+
+
+def training_weights(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    """All weights, without the count of steps that only resuming needs."""
+    return OrderedDict((name, weight) for name, weight in state_dict.items()
+                       if name != 'teacher.steps')
+
+
+def publish(state_dict: Dict[str, Tensor], meta: dict, path: str) -> str:
+    """Write weights alone and put their hash into the file name.
+
+    The file loads with ``torch.load(weights_only=True)``, whatever was
+    imported before.
+
+    Args:
+        state_dict (dict[str, Tensor]): The weights.
+        meta (dict): A checkpoint's meta data, from which the classes, the
+            palette and the length of the training are taken.
+        path (str): File to write, without the hash.
+
+    Returns:
+        str: The file written, ``{path}-{8 hex digits of its SHA-256}.pth``.
+    """
+    weights = OrderedDict(
+        (name, weight.detach().cpu().clone())
+        for name, weight in state_dict.items())
+    kept = {key: _plain(meta[key]) for key in META if meta.get(key)}
+    kept['prcl_mmseg_version'] = __version__
+    stem = Path(path).with_suffix('') if path.endswith('.pth') else Path(path)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    draft = stem.with_name(stem.name + '.pth.part')
+    torch.save(dict(state_dict=weights, meta=kept), draft)
+    final = stem.with_name(f'{stem.name}-{sha256(draft)[:8]}.pth')
+    os.replace(draft, final)
+    return str(final)
+
+
+def sha256(path: Path) -> str:
+    """The hexadecimal SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        for block in iter(lambda: file.read(1 << 20), b''):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Lists, dicts, strings and numbers instead of arrays and the like."""
+    if hasattr(value, 'tolist'):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(item) for item in value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)

@@ -1,0 +1,131 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""The page about own data, followed to the letter on generated data."""
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.config import Config
+from mmseg.registry import DATASETS
+
+from prcl_mmseg.datasets import check_labels
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / 'docs' / 'own_data.md').read_text(encoding='utf-8')
+
+
+def blocks(language: str) -> list:
+    return re.findall(rf'^```{language}\n(.*?)^```', PAGE,
+                      re.DOTALL | re.MULTILINE)
+
+
+def set_values(path: Path, text: str) -> None:
+    """Replace the assignments of the template by those in the text."""
+    content = path.read_text()
+    for line in text.splitlines():
+        name = line.split(' = ')[0]
+        content, count = re.subn(rf'^{name} = .*$', lambda _: line, content,
+                                 flags=re.MULTILINE)
+        assert count == 1, line
+    path.write_text(content)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    """A folder with the repository's configs and tools, and data."""
+    for name in ('configs', 'tools'):
+        os.symlink(ROOT / name, tmp_path / name)
+    rng = np.random.default_rng(0)
+    for folder in ('images/more', 'masks/more'):
+        (tmp_path / 'data/my_data' / folder).mkdir(parents=True)
+    for index in range(30):
+        name = f'more/im {index}' if index % 3 == 0 else f'im{index}'
+        size = rng.integers(60, 160, 2)
+        image = rng.integers(90, 160, (*size, 3)).astype(np.uint8)
+        mask = np.zeros(size, np.uint8)
+        start, end = ((int(x), int(y)) for x, y in rng.integers(
+            0, 60, (2, 2)))
+        cv2.line(mask, start, end, 255, 7)
+        image[mask > 0] //= 3
+        root = tmp_path / 'data/my_data'
+        cv2.imwrite(str(root / f'images/{name}.jpg'), image)
+        if index < 14:
+            cv2.imwrite(str(root / f'masks/{name}.png'), mask)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# Two iterations are too short for a warm-up.
+SHORT = "\nparam_scheduler = [dict(type='PolyLR', by_epoch=False)]\n"
+
+
+def short(command: str) -> str:
+    command = re.sub(r'(max_iters|val_interval)=\d+', r'\1=2', command)
+    return re.sub(r'iter_\d+\.pth', 'iter_2.pth', command)
+
+
+def test_every_step_works(project):
+    values, config = blocks('py')
+    for command in blocks('bash'):
+        if command.startswith('python'):
+            command = f'{sys.executable}{short(command)[len("python"):]}'
+        result = subprocess.run(
+            command, shell=True, capture_output=True, text=True, timeout=600,
+            env={**os.environ, 'OMP_NUM_THREADS': '1'})
+        assert result.returncode == 0, (command, result.stdout,
+                                        result.stderr[-2000:])
+        if command.startswith('cp '):
+            set_values(project / 'my_data.py', values)
+            (project / 'my_config.py').write_text(config + SHORT)
+        if ' make ' in command:
+            assert 'labeled.txt: 8 images' in result.stdout
+            assert 'unlabeled.txt: 16 images' in result.stdout
+            assert 'val.txt: 6 images' in result.stdout
+            assert re.search(r'crack: 8, [1-9]', result.stdout)
+        if ' check ' in command:
+            assert '0 problem(s)' in result.stdout
+    assert len(list((project / 'painted').rglob('*.png'))) == 6
+
+
+def recipes() -> list:
+    rows = re.findall(r'^\| ([^|]+) \| (`[^|]+) \|$', PAGE, re.MULTILINE)
+    rows = [(name, re.findall(r'`(\w+ = [^`]+)`', text))
+            for name, text in rows]
+    return [pytest.param(lines, id=name) for name, lines in rows if lines]
+
+
+@pytest.mark.parametrize('lines', recipes())
+def test_recipes_are_settings_of_the_template(project, lines):
+    template = ROOT / 'configs/_base_/datasets/custom_semi.py'
+    config = project / 'my_data.py'
+    config.write_text(template.read_text())
+    set_values(config, '\n'.join(lines))
+    cfg = Config.fromfile(config)
+    for line in lines:
+        name, value = line.split(' = ', 1)
+        assert cfg[name] == eval(value)
+    labeled = cfg.train_dataloader.dataset.labeled
+    assert labeled.label_map == cfg.label_map
+    assert labeled.pipeline[0] == cfg.load_image
+    assert labeled.pipeline[1] == cfg.load_mask
+
+
+@pytest.mark.parametrize('name', ['prcl', 'mean_teacher', 'supervised'])
+def test_ready_leaf_reads_the_template(project, name):
+    cfg = Config.fromfile(ROOT / f'configs/{name}/{name}_r50_custom.py')
+    assert cfg.model.segmentor.backbone.in_channels == 3
+    assert cfg.model.segmentor.data_preprocessor.mean == cfg.pixel_mean
+    os.rename(project / 'data/my_data', project / 'data/custom')
+    lists = project / 'splits/custom'
+    lists.mkdir(parents=True)
+    (lists / 'labeled.txt').write_text('im1\nmore/im 3.jpg\n')
+    (lists / 'unlabeled.txt').write_text('im20\n')
+    cfg.train_dataloader.dataset.labeled.label_map = {255: 1}
+    semi = DATASETS.build(cfg.train_dataloader.dataset)
+    assert len(semi.labeled) == 2 and len(semi.unlabeled) == 1
+    assert (check_labels(semi.labeled, 2) > 0).all()
+    assert semi[0]['labeled']['inputs'].shape[1] <= 320

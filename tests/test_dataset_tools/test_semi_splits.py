@@ -1,0 +1,234 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""The split tool, on folders and on configs."""
+import hashlib
+import json
+import os
+
+import cv2
+import numpy as np
+import pytest
+
+from prcl_mmseg.datasets import read_split
+
+TOOL = 'semi_splits.py'
+
+
+@pytest.fixture
+def data(tmp_path):
+    """24 images of which 20 have masks; class 3 is in two of them."""
+    root = tmp_path / 'data'
+    for folder in ('images/a b', 'masks/a b'):
+        (root / folder).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for index in range(24):
+        name = f'a b/{index:02d}' if index % 4 == 0 else f'{index:02d}'
+        size = tuple(rng.integers(10, 20, 2))
+        cv2.imwrite(
+            str(root / f'images/{name}.png'),
+            rng.integers(0, 255, (*size, 3)).astype(np.uint8))
+        if index < 20:
+            mask = np.zeros(size, np.uint8)
+            mask[2:6, 2:6] = 1 + index % 2
+            if index in (4, 11):
+                mask[7, 7] = 3
+            mask[0] = 255
+            cv2.imwrite(str(root / f'masks/{name}.png'), mask)
+    return root
+
+
+def tree(root) -> dict:
+    return {
+        path: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in root.rglob('*') if path.is_file()
+    }
+
+
+def images(path) -> list:
+    return [entry.image for entry in read_split(path)]
+
+
+def make(run_tool, data, out, *arguments):
+    result = run_tool(TOOL, 'make', '--data-root', data, '--out', out,
+                      *arguments)
+    assert not result.failed, result.error
+    return json.loads((out / 'manifest.json').read_text())
+
+
+def test_every_image_is_in_one_list_and_rare_classes_are_covered(
+        run_tool, data, tmp_path):
+    before = tree(data)
+    manifest = make(run_tool, data, tmp_path / 'out', '--count', '3',
+                    '--val-count', '5')
+    lists = [images(tmp_path / f'out/{name}.txt')
+             for name in ('labeled', 'unlabeled', 'val')]
+    assert [len(part) for part in lists] == [3, 16, 5]
+    every = sorted(os.path.relpath(path, data)
+                   for path in (data / 'images').rglob('*.png'))
+    assert sorted(sum(lists, [])) == every
+    labeled = manifest['lists']['labeled.txt']
+    assert all(labeled['class_images'].values())
+    masks = [cv2.imread(str(data / entry.mask), 0)
+             for entry in read_split(tmp_path / 'out/labeled.txt')]
+    expected = np.bincount(
+        np.concatenate([mask.ravel() for mask in masks]), minlength=256)
+    assert list(labeled['class_pixels'].values()) == expected[:4].tolist()
+    assert manifest['classes'] == ['0', '1', '2', '3']
+    assert manifest['masks'] == 20 and manifest['images'] == 24
+    assert tree(data) == before
+
+
+def test_seed_decides_and_smaller_splits_begin_larger_ones(
+        run_tool, data, tmp_path):
+    def labeled(name, *arguments):
+        make(run_tool, data, tmp_path / name, '--val-count', '4', *arguments)
+        return (images(tmp_path / f'{name}/labeled.txt'),
+                images(tmp_path / f'{name}/val.txt'))
+
+    few, val = labeled('few', '--fraction', '1/4')
+    assert len(few) == 4
+    again, _ = labeled('again', '--fraction', '1/4')
+    more, same_val = labeled('more', '--count', '8')
+    other, _ = labeled('other', '--fraction', '1/4', '--seed', '1')
+    assert few == again and few == more[:4] and val == same_val
+    assert few != other
+    uniform, _ = labeled('uniform', '--count', '8', '--balance', 'none')
+    assert sorted(uniform) != sorted(more)
+
+
+def test_source_is_never_written_into(run_tool, data, tmp_path):
+    before = tree(data)
+    os.symlink(data, tmp_path / 'link')
+    for out in (data, data / 'splits', tmp_path / 'link/splits'):
+        result = run_tool(TOOL, 'make', '--data-root', data, '--count', '2',
+                          '--out', out)
+        assert result.failed and 'lies inside the data' in result.error
+    assert tree(data) == before and not (data / 'splits').exists()
+
+
+def test_existing_lists_are_kept(run_tool, data, tmp_path):
+    make(run_tool, data, tmp_path / 'out', '--count', '2')
+    again = ('make', '--data-root', data, '--count', '4', '--out',
+             tmp_path / 'out')
+    result = run_tool(TOOL, *again)
+    assert result.failed and '--overwrite' in result.error
+    assert len(images(tmp_path / 'out/labeled.txt')) == 2
+    assert not run_tool(TOOL, *again, '--overwrite').failed
+    assert len(images(tmp_path / 'out/labeled.txt')) == 4
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (('--count', '21'), '21 labelled images cannot be chosen'),
+    (('--fraction', '2'), '2 is no fraction'),
+    (('--val-count', '20'), 'No image is labelled'),
+    (('--masks', 'nowhere'), 'none that has a mask'),
+    (('--images', 'nowhere'), 'nowhere'),
+    (('--num-classes', '3'), 'holds the values 3'),
+    (('--label-map', '255'), 'pairs of numbers such as 255:1'),
+])
+def test_bad_requests_are_explained(run_tool, data, tmp_path, arguments,
+                                    message):
+    result = run_tool(TOOL, 'make', '--data-root', data, '--out',
+                      tmp_path / 'out', *arguments)
+    assert result.failed and message in result.error
+    assert not (tmp_path / 'out').exists()
+
+
+def test_single_class_is_noticed(run_tool, data, tmp_path):
+    for path in (data / 'masks').rglob('*.png'):
+        mask = cv2.imread(str(path), 0)
+        cv2.imwrite(str(path), np.where(mask == 1, 255, 0).astype(np.uint8))
+    result = run_tool(TOOL, 'make', '--data-root', data, '--out',
+                      tmp_path / 'out')
+    assert 'use --label-map 255:1' in result.out
+    manifest = make(run_tool, data, tmp_path / 'mapped', '--label-map',
+                    '255:1')
+    assert manifest['lists']['labeled.txt']['class_pixels']['1'] == 160
+
+
+CONFIG = """
+train_dataloader = dict(dataset=dict(
+    type='BaseSegDataset', data_root={root!r}, img_suffix='.png',
+    data_prefix=dict(img_path='images', seg_map_path='masks'),
+    metainfo=dict(classes=('one', 'two', 'three')), reduce_zero_label=True,
+    pipeline=[dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]))
+"""
+
+
+def test_any_mmseg_config(run_tool, data, tmp_path):
+    config = tmp_path / 'config.py'
+    config.write_text(CONFIG.format(root=str(data)))
+    result = run_tool(TOOL, 'make', '--config', config, '--count', '2',
+                      '--out', tmp_path / 'out')
+    assert not result.failed, result.error
+    manifest = json.loads((tmp_path / 'out/manifest.json').read_text())
+    assert manifest['classes'] == ['one', 'two', 'three']
+    # The background is reduced away, so that each image shows 16 pixels of
+    # one or two, and two images one of three.
+    assert manifest['all_masks']['class_pixels'] == dict(
+        one=160, two=160, three=2)
+    assert manifest['lists']['labeled.txt']['class_images']['three'] > 0
+    result = run_tool(TOOL, 'make', '--config', config, '--dataset',
+                      'val_dataloader', '--out', tmp_path / 'x')
+    assert result.failed and 'has no `val_dataloader`' in result.error
+
+
+def test_check_finds_nothing_wrong(run_tool, data, tmp_path):
+    make(run_tool, data, tmp_path / 'out', '--count', '3', '--val-count', '2')
+    result = run_tool(TOOL, 'check', tmp_path / 'out', '--data-root', data)
+    assert not result.failed and '0 problem(s)' in result.out
+    assert 'labeled: 3 images, 3 masks' in result.out
+    # As other projects would have written the same lists.
+    for name in ('labeled', 'unlabeled'):
+        lines = ['/' + '\t/'.join(part for part in entry if part)
+                 for entry in read_split(tmp_path / f'out/{name}.txt')]
+        (tmp_path / f'{name}.txt').write_bytes('\r\n'.join(lines).encode())
+    result = run_tool(TOOL, 'check', '--labeled', tmp_path / 'labeled.txt',
+                      '--unlabeled', tmp_path / 'unlabeled.txt',
+                      '--data-root', data)
+    assert not result.failed, result.out
+
+
+def test_check_names_every_problem(run_tool, data, tmp_path):
+    out = tmp_path / 'out'
+    make(run_tool, data, out, '--count', '3', '--val-count', '2')
+    first = (out / 'val.txt').read_text().splitlines()[0]
+    labeled = images(out / 'labeled.txt')
+    with open(out / 'labeled.txt', 'a') as file:
+        file.write(f'{first}\nimages/gone.png\tmasks/gone.png\n')
+    with open(out / 'unlabeled.txt', 'a') as file:
+        file.write(f'images/../{labeled[0]}\tNone\n{labeled[1]}\tNone\n'
+                   f'images/../{labeled[1]}\tNone\n')
+    result = run_tool(TOOL, 'check', out, '--data-root', data)
+    assert result.failed
+    for part in ('labeled.txt was changed', 'unlabeled.txt was changed',
+                 '1 of 5 images missing', 'images/gone.png',
+                 '1 of 5 masks missing', 'listed more than once',
+                 'share 2 image(s)', 'note: ', 'val.txt share 1 image(s)'):
+        assert part in result.out, (part, result.out)
+
+
+def test_check_of_a_config(run_tool, data, tmp_path, monkeypatch):
+    make(run_tool, data, tmp_path / 'splits/x', '--count', '3',
+         '--val-count', '2')
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / 'config.py'
+    common = dict(type='SplitSegDataset', data_root='data',
+                  metainfo=dict(classes=('a', 'b', 'c', 'd')))
+    val = dict(dataset=dict(ann_file='splits/x/val.txt', **common))
+    config.write_text('\n'.join([
+        f'val_dataloader = {val}', f'test_dataloader = {val}',
+        f'''train_dataloader = {dict(dataset=dict(
+            type='SemiSegDataset',
+            labeled=dict(ann_file='splits/x/labeled.txt', **common),
+            unlabeled=dict(type='UnlabeledDataset', data_root='data',
+                           ann_file='splits/x/unlabeled.txt')))}''']))
+    result = run_tool(TOOL, 'check', '--config', config)
+    assert not result.failed, result.out + result.error
+    assert 'unlabeled: 19 images, 0 masks' in result.out
+    with open('splits/x/val.txt', 'a') as file:
+        file.write('images/gone.png\tmasks/gone.png\n')
+    result = run_tool(TOOL, 'check', '--config', config)
+    assert result.failed and 'val.txt was changed' in result.out
+    result = run_tool(TOOL, 'check', '--config', config, '--cfg-options',
+                      'val_dataloader.dataset.ann_file=nowhere.txt')
+    assert result.failed and 'nowhere.txt is not a file' in result.out

@@ -1,0 +1,108 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""What the documentation shows is there and works."""
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmseg.registry import MODELS
+from tiny import segmentor, semi_batch
+
+from prcl_mmseg.engine.launch import adapt_to_run
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+# Flags are defined in the script, or in what several scripts share.
+SHARED = ('prcl_mmseg/engine/tool_config.py', 'benchmarks/measure.py',
+          'tools/train.py', 'tools/test.py')
+
+
+def blocks(page: Path, language: str) -> list:
+    return re.findall(rf'^```{language}\n(.*?)^```', page.read_text(),
+                      re.DOTALL | re.MULTILINE)
+
+
+def commands() -> list:
+    result = []
+    for page in PAGES:
+        for block in blocks(page, 'bash'):
+            for line in block.replace('\\\n', ' ').splitlines():
+                words = shlex.split(line, comments=True)
+                scripts = [
+                    word for word in words[:3]
+                    if word.startswith(('tools/', 'benchmarks/', 'tests/'))
+                ]
+                if scripts:
+                    result.append(
+                        pytest.param(
+                            scripts[0], words, id=f'{page.name}: {line}'))
+    return result
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r'\]\(([^)#]+)(?:#[^)]*)?\)', page.read_text()):
+        if '://' not in target:
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize('script, words', commands())
+def test_commands_name_what_exists(script, words):
+    assert (ROOT / script).is_file()
+    known = ''.join((ROOT / path).read_text() for path in (script, *SHARED))
+    for word in words:
+        if word.startswith('configs/') and '{' not in word:
+            assert (ROOT / word).is_file(), word
+        if word.startswith('--'):
+            assert f"'{word.split('=')[0]}'" in known, word
+
+
+def configs() -> list:
+    return [
+        pytest.param(block, id=f'{page.name}-{number}') for page in PAGES
+        for number, block in enumerate(blocks(page, 'python'))
+        if re.search(r'^_base_ =', block, re.MULTILINE)
+    ]
+
+
+@pytest.mark.parametrize('text', configs())
+def test_configs_can_be_built(text, tmp_path):
+    text = text.replace("'configs/", f"'{ROOT}/configs/")
+    text = text.replace("'../_base_/", f"'{ROOT}/configs/_base_/")
+    path = tmp_path / 'shown.py'
+    path.write_text(text)
+    cfg = Config.fromfile(path)
+    adapt_to_run(cfg, launcher='none')
+    if cfg.model.get('segmentor'):
+        MODELS.build(cfg.model)
+
+
+def test_extensions_are_used_by_a_training_step():
+    shown: dict = {}
+    before = set(MODELS.module_dict)
+    try:
+        for block in blocks(ROOT / 'docs/extending.md', 'python'):
+            assert len(block.splitlines()) < 30
+            exec(block, shown)
+        model = MODELS.build(
+            dict(
+                type='PRCL',
+                segmentor=segmentor(decode_head=shown['head']),
+                num_classes=3,
+                crop_size=(32, 32),
+                strong_augment=dict(
+                    type='StrongAugment', transforms=shown['transforms']),
+                contrast=dict(
+                    type='MLSContrastLoss',
+                    anchors=shown['anchors'],
+                    negatives=shown['negatives'])))
+    finally:
+        for name in set(MODELS.module_dict) - before:
+            MODELS.module_dict.pop(name)
+    inputs, data_samples = semi_batch()
+    losses = model.loss(inputs, data_samples)
+    assert losses['loss_contrast'] > 0
+    strong = model.strong_view(inputs['unlabeled'], data_samples['unlabeled'])
+    # One of three channels is at its mean in each image.
+    assert strong.image.flatten(2).eq(0).all(2).sum(1).tolist() == [1, 1]

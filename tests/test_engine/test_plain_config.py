@@ -1,0 +1,169 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Configs, data sets and weights in the terms of plain mmseg."""
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.evaluator import BaseMetric
+from mmseg.registry import DATASETS, METRICS, MODELS, TRANSFORMS
+from tiny import cascade, segmentor
+
+from prcl_mmseg.engine.own_types import own_types
+from prcl_mmseg.engine.plain_config import (default_role, plain_config,
+                                            plain_model)
+from prcl_mmseg.engine.plain_dataset import (NoPlainDataset, find_layout,
+                                             plain_dataset)
+from prcl_mmseg.engine.published_checkpoint import plain_weights
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+
+
+def semi_config(network: dict, **settings) -> dict:
+    return dict(
+        type='PRCL', segmentor=network, num_classes=3,
+        probabilistic_head=dict(embed_dims=8), **settings)
+
+
+@pytest.mark.parametrize('network', [segmentor(), cascade()],
+                         ids=['one head', 'cascade'])
+@pytest.mark.parametrize('role', ['teacher', 'student'])
+def test_plain_weights_give_the_same_logits(network, role):
+    cfg = semi_config(network)
+    semi = MODELS.build(cfg).eval()
+    for tensor in semi.student.parameters():
+        tensor.data.add_(0.1)
+    plain = MODELS.build(plain_model(cfg)).eval()
+    plain.load_state_dict(plain_weights(semi.state_dict(), role), strict=True)
+    image = torch.randn(1, 3, 32, 32)
+    with torch.no_grad(), semi.predicting_with(role):
+        expected = semi.predict(image)[0].seg_logits.data
+        assert torch.equal(plain.predict(image)[0].seg_logits.data, expected)
+
+
+def test_weights_of_a_role_that_is_not_there():
+    with pytest.raises(ValueError, match='no weights of the teacher.*'
+                       "'backbone.weight'.*--student"):
+        plain_weights({'backbone.weight': torch.zeros(1)}, 'teacher')
+
+
+def test_model_needs_nothing_from_outside():
+    network = segmentor(pretrained='open-mmlab://resnet18')
+    network['backbone'].update(
+        norm_cfg=dict(type='SyncBN'),
+        init_cfg=dict(type='Pretrained', checkpoint='file.pth'))
+    model = plain_model(semi_config(network, crop_size=(24, 32)))
+    assert 'pretrained' not in model
+    assert 'init_cfg' not in model['backbone']
+    assert model['backbone']['norm_cfg']['type'] == 'BN'
+    assert model['decode_head']['type'] == 'FCNHead'
+    assert model['data_preprocessor']['size'] == (24, 32)
+
+
+def test_models_that_cannot_be_plain():
+    with pytest.raises(ValueError, match="model.type='EncoderDecoder'"):
+        plain_model(segmentor())
+    network = segmentor()
+    network['decode_head']['loss_decode'] = dict(type='PseudoLabelLoss')
+    with pytest.raises(ValueError, match='model.segmentor.*PseudoLabelLoss'):
+        plain_model(semi_config(network))
+
+
+@pytest.mark.parametrize('path, dataset', [
+    ('prcl/prcl_r101_voc_1-16.py', 'PascalVOCDataset'),
+    ('mean_teacher/mean_teacher_r101_cityscapes_1-8.py', 'CityscapesDataset'),
+    ('supervised/supervised_r50_voc_1-4.py', 'PascalVOCDataset')])
+def test_ready_configs(path, dataset, tmp_path):
+    plain = plain_config(Config.fromfile(CONFIGS / path), 'list.txt')
+    cfg = Config.fromstring(plain.cfg.pretty_text, '.py')
+    assert plain.left_out == []
+    assert own_types(cfg.test_dataloader, DATASETS) == []
+    assert own_types(cfg.model, MODELS) == []
+    assert cfg.tta_pipeline[1].transforms[1][0].type == 'RandomFlip'
+    assert cfg.test_dataloader.dataset.type == dataset
+    assert not {'train_dataloader', 'custom_imports',
+                'custom_hooks'} & set(cfg)
+
+
+def test_imports_of_others_stay(tmp_path):
+    cfg = Config.fromfile(CONFIGS / 'prcl/prcl_convnext-t_voc_1-16.py')
+    plain = plain_config(cfg, 'list.txt').cfg
+    assert plain.custom_imports.imports == ['mmpretrain.models']
+
+
+def test_data_that_is_not_there_is_said_and_inference_left(tmp_path,
+                                                           monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cfg = Config.fromfile(
+        CONFIGS / 'prcl/prcl_efficientnet-lite0_camvid_1-16.py')
+    plain = plain_config(cfg, 'list.txt')
+    assert len(plain.left_out) == 1
+    assert 'test_dataloader' in plain.left_out[0]
+    assert plain.cfg.test_dataloader.dataset.type == 'BaseSegDataset'
+    assert plain.cfg.test_dataloader.dataset.pipeline == cfg.test_pipeline
+    assert 'test_evaluator' not in plain.cfg and 'test_cfg' not in plain.cfg
+
+
+def test_own_metric_is_left_out(monkeypatch):
+    class OwnMetric(BaseMetric):
+        """Registered for this test alone."""
+
+    OwnMetric.__module__ = 'prcl_mmseg.evaluation'
+    monkeypatch.setitem(METRICS.module_dict, 'OwnMetric', OwnMetric)
+    cfg = Config.fromfile(CONFIGS / 'prcl/prcl_r101_voc_1-16.py')
+    cfg.test_evaluator = [cfg.test_evaluator, dict(type='OwnMetric')]
+    plain = plain_config(cfg, 'list.txt')
+    assert plain.cfg.test_evaluator.type == 'IoUMetric'
+    assert 'OwnMetric' in plain.left_out[0]
+
+
+def test_wrapped_own_dataset_is_refused():
+    dataset = dict(type='RepeatDataset', times=2,
+                   dataset=dict(type='SplitVOCDataset'))
+    with pytest.raises(NoPlainDataset, match='SplitVOCDataset'):
+        plain_dataset(dataset, 'list.txt')
+
+
+def info(image: str, mask: str) -> dict:
+    return dict(img_path=image, seg_map_path=mask)
+
+
+@pytest.mark.parametrize('pairs, expected', [
+    ([('d/images/a.jpg', 'd/masks/a.png'), ('d/images/b.jpg',
+                                            'd/masks/b.png')],
+     ('d/images', 'd/masks', '.jpg', '.png', ['a', 'b'])),
+    ([('i/x/a_img.png', 'm/x/a_gt_ids.png'),
+      ('i/y/b_img.png', 'm/y/b_gt_ids.png')],
+     ('i', 'm', 'img.png', 'gt_ids.png', ['x/a_', 'y/b_'])),
+    ([('a.png', 'm/a.png')], ('', 'm', '.png', '.png', ['a']))])
+def test_layout(pairs, expected):
+    layout = find_layout([info(*pair) for pair in pairs])
+    assert tuple(layout) == expected
+
+
+@pytest.mark.parametrize('pairs', [
+    [('i/a.jpg', 'm/a.png'), ('i/b.png', 'm/b.png')],
+    [('i/one.jpg', 'm/other.png'), ('i/two.jpg', 'm/third.png')]])
+def test_no_layout(pairs):
+    with pytest.raises(NoPlainDataset, match='not named alike'):
+        find_layout([info(*pair) for pair in pairs])
+
+
+def test_layout_without_masks():
+    with pytest.raises(NoPlainDataset, match='without a mask'):
+        find_layout([dict(img_path='a.png')])
+
+
+@pytest.mark.parametrize('model, student, role', [
+    (dict(), False, 'teacher'), (dict(), True, 'student'),
+    (dict(teacher=None), False, 'student'),
+    (dict(predict_with='student'), False, 'student')])
+def test_default_role(model, student, role):
+    assert default_role(model, student) == role
+
+
+def test_one_name_may_mean_different_things():
+    config = dict(a=[dict(type='RandomFlip'), dict(type='FCNHead')],
+                  type='SplitVOCDataset')
+    assert own_types(config, MODELS) == ['RandomFlip']
+    assert own_types(config, TRANSFORMS, DATASETS) == ['SplitVOCDataset']

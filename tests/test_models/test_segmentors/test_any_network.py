@@ -1,0 +1,229 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Networks that differ in what their heads take and give."""
+import logging
+import sys
+
+import pytest
+import tiny
+import torch
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.registry import MODELS
+from torch import nn
+
+from prcl_mmseg.models import ProbabilisticDecodeHead
+from prcl_mmseg.models.segmentors.config import (adapt_segmentor,
+                                                 make_probabilistic)
+from prcl_mmseg.models.segmentors.joint_forward import (joint_forward,
+                                                        segmentor_losses)
+
+CLASSES = tiny.NUM_CLASSES
+
+
+def segmenter() -> dict:
+    return tiny.segmentor(
+        decode_head=tiny.segmenter_head(), auxiliary_head=None)
+
+
+def encnet() -> dict:
+    """Its head gives (logits, presence of each class)."""
+    head = dict(
+        tiny.fcn_head(type='EncHead', in_channels=[8, 16], in_index=(0, 1)),
+        num_codes=4,
+        add_lateral=False)
+    for name in ('num_convs', 'concat_input'):
+        del head[name]
+    return tiny.segmentor(decode_head=head, auxiliary_head=None)
+
+
+def boundary_head() -> dict:
+    return tiny.fcn_head(
+        type='STDCHead',
+        in_channels=8,
+        in_index=0,
+        num_classes=2,
+        loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=True))
+
+
+def auxiliary() -> dict:
+    return tiny.segmentor(auxiliary_head=[
+        tiny.fcn_head(in_channels=8, in_index=0), boundary_head()
+    ])
+
+
+NETWORKS = [segmenter, encnet, auxiliary, tiny.point_rend]
+
+
+@MODELS.register_module()
+class LogitsLastHead(BaseDecodeHead):
+    """In training it gives auxiliary logits first, as PIDNet's head does."""
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.auxiliary = nn.Conv2d(self.channels, self.out_channels, 1)
+
+    def forward(self, inputs):
+        x = self._transform_inputs(inputs)
+        if self.training:
+            return self.auxiliary(x), self.cls_seg(x)
+        return self.cls_seg(x)
+
+    def loss_by_feat(self, seg_logits, batch_data_samples):
+        return super().loss_by_feat(seg_logits[1], batch_data_samples)
+
+
+def build(segmentor: dict, kind: str = 'PRCL', **settings):
+    if kind == 'PRCL':
+        settings.setdefault('probabilistic_head', dict(embed_dims=6))
+    settings.setdefault('num_classes', CLASSES)
+    return MODELS.build(
+        dict(type=kind, segmentor=segmentor, crop_size=(32, 32),
+             **settings)).train()
+
+
+@pytest.mark.parametrize('kind', ['PRCL', 'MeanTeacher'])
+@pytest.mark.parametrize('network', NETWORKS)
+def test_every_trainable_parameter_learns(network, kind):
+    model = build(network(), kind)
+    loss, log = model.parse_losses(
+        model(*tiny.semi_batch(), mode='loss'))
+    assert loss.isfinite() and log['loss_pseudo'] >= 0
+    if kind == 'PRCL':
+        assert log['loss_contrast'] > 0
+    loss.backward()
+    for name, parameter in model.student.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None, name
+
+
+@pytest.mark.parametrize('network', NETWORKS)
+def test_predictions_are_the_plain_segmentors(network):
+    model = build(network()).eval()
+    images = torch.randn(2, 3, 32, 32)
+    expected = model.teacher.module.predict(images, tiny.samples(2))
+    results = model.predict(images, tiny.samples(2))
+    for result, plain in zip(results, expected):
+        assert result.seg_logits.data.equal(plain.seg_logits.data)
+        assert result.pred_variance.data.shape == (1, 32, 32)
+        assert result.pred_variance.data.isfinite().all()
+
+
+@pytest.mark.parametrize('network', [segmenter, encnet, auxiliary])
+def test_losses_are_the_segmentors_own(network):
+    student = build(network(), 'MeanTeacher').student.eval()
+    inputs, samples = tiny.semi_batch()
+    output = joint_forward(student, torch.cat(list(inputs.values())))
+    torch.testing.assert_close(
+        segmentor_losses(student, output, samples['labeled']),
+        student.loss(inputs['labeled'], samples['labeled']))
+
+
+def test_points_are_sampled_from_the_labelled_images_only():
+    model = build(tiny.point_rend())
+    inputs, samples = tiny.semi_batch()
+    seen = []
+    point_head = model.student.decode_head[1]
+    handle = point_head.fc_seg.register_forward_hook(
+        lambda _, args, output: seen.append(output.shape))
+    losses = model.loss(inputs, samples)
+    handle.remove()
+    assert seen == [(2, CLASSES, 20)]
+    assert 'decode_1.pointloss_ce' in losses
+    assert isinstance(model.student.decode_head[0], ProbabilisticDecodeHead)
+
+
+def test_the_point_head_refines_what_the_teacher_predicts():
+    model = build(tiny.point_rend()).eval()
+    images = torch.randn(1, 3, 32, 32)
+    before = model.predict(images)[0].seg_logits.data
+    nn.init.constant_(model.teacher.module.decode_head[1].fc_seg.bias, 9.)
+    after = model.predict(images)[0].seg_logits.data
+    assert not before.equal(after)
+
+
+def test_logits_are_what_the_classifier_gave():
+    head = tiny.fcn_head(type='LogitsLastHead', channels=16)
+    for name in ('num_convs', 'concat_input'):
+        del head[name]
+    student = build(tiny.segmentor(decode_head=head)).student
+    images = torch.randn(2, 3, 32, 32)
+    output = joint_forward(student, images)
+    assert output.seg_logits is output.head_outputs[-1][1]
+
+
+def test_a_one_channel_head_behind_auxiliary_heads():
+    sigmoid = dict(
+        num_classes=2,
+        out_channels=1,
+        threshold=0.5,
+        loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=True))
+    network = tiny.segmentor(
+        decode_head=tiny.fcn_head(**sigmoid),
+        auxiliary_head=[
+            tiny.fcn_head(in_channels=8, in_index=0, **sigmoid),
+            boundary_head()
+        ])
+    model = build(network, num_classes=2)
+    loss, log = model.parse_losses(
+        model(*tiny.semi_batch(classes=2), mode='loss'))
+    assert loss.isfinite() and log['loss_contrast'] > 0
+    sample = model.eval().predict(torch.randn(1, 3, 32, 32))[0]
+    # mmseg puts the probability there.
+    expected = sample.seg_logits.data > 0.5
+    assert sample.pred_sem_seg.data.equal(expected.to(
+        sample.pred_sem_seg.data))
+
+
+def test_boundary_heads_keep_their_two_classes():
+    model = build(auxiliary(), num_classes=7)
+    classes, boundaries = model.student.auxiliary_head
+    assert classes.num_classes == 7 and boundaries.num_classes == 2
+
+
+def test_class_weights_of_other_classes_are_dropped(caplog):
+    weighted = dict(type='CrossEntropyLoss', class_weight=[1.0, 2.0, 3.0])
+    network = tiny.segmentor(decode_head=tiny.fcn_head(loss_decode=weighted))
+    kept = adapt_segmentor(network, 3)
+    assert kept['decode_head']['loss_decode']['class_weight'] == [1., 2., 3.]
+    with caplog.at_level(logging.WARNING):
+        dropped = adapt_segmentor(network, 5)
+    assert dropped['decode_head']['loss_decode']['class_weight'] is None
+    assert network['decode_head']['loss_decode'] is weighted
+    assert weighted['class_weight'] == [1.0, 2.0, 3.0]
+
+
+def test_the_last_dense_head_of_a_cascade_is_wrapped():
+    types = [head['type'] for head in make_probabilistic(
+        tiny.cascade(), dict(embed_dims=6))['decode_head']]
+    assert types == ['FCNHead', 'ProbabilisticDecodeHead']
+    types = [head['type'] for head in make_probabilistic(
+        tiny.point_rend(), dict(embed_dims=6))['decode_head']]
+    assert types == ['ProbabilisticDecodeHead', 'PointHead']
+
+
+@pytest.mark.parametrize('settings, parts', [
+    (dict(type='MultimodalEncoderDecoder'),
+     ("type='MultimodalEncoderDecoder'", 'EncoderDecoder')),
+    (dict(type='DepthEstimator'), ("type='DepthEstimator'", 'per pixel')),
+    (dict(decode_head=dict(type='Mask2FormerHead')),
+     ("decode_head.type='Mask2FormerHead'", 'BaseDecodeHead')),
+    (dict(decode_head=[tiny.fcn_head()]),
+     ("type='EncoderDecoder'", 'decode_head', 'list')),
+    (dict(decode_head=None), ('decode_head is missing', )),
+])
+@pytest.mark.parametrize('kind', ['PRCL', 'SemiBaseSegmentor'])
+def test_what_cannot_work_says_why_in_one_line(settings, parts, kind):
+    with pytest.raises(ValueError) as error:
+        build(tiny.segmentor(**settings), kind)
+    for part in parts:
+        assert part in str(error.value)
+    assert '\n' not in str(error.value)
+
+
+def test_a_layer_without_its_operator_is_named():
+    if 'mmcv._ext' in sys.modules:
+        pytest.skip('this mmcv has compiled operators')
+    head = tiny.fcn_head(type='PSAHead', mask_size=(4, 4))
+    for name in ('num_convs', 'concat_input'):
+        del head[name]
+    with pytest.raises(ValueError, match='PSAMask.*compiled'):
+        build(tiny.segmentor(decode_head=head))

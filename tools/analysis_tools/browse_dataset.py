@@ -1,0 +1,170 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Draw what a training sees: labelled, unlabelled and strong views.
+
+Without a checkpoint the strong augmentation is shown on the labelled images
+and their masks, with one on the unlabelled images and the teacher's labels.
+"""
+import argparse
+import os
+import os.path as osp
+import sys
+from pathlib import Path
+from typing import List, Optional, Tuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import prcl_mmseg  # noqa: E402, F401
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+from mmengine.config import Config, DictAction  # noqa: E402
+from mmengine.dataset import pseudo_collate  # noqa: E402
+from mmengine.registry import init_default_scope  # noqa: E402
+from mmengine.runner import load_checkpoint  # noqa: E402
+from mmseg.registry import DATASETS, MODELS  # noqa: E402
+from mmseg.utils import SampleList  # noqa: E402
+from torch import Tensor  # noqa: E402
+
+from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
+from prcl_mmseg.models.augment import PseudoLabeledBatch  # noqa: E402
+from prcl_mmseg.models.segmentors import SemiBaseSegmentor  # noqa: E402
+from prcl_mmseg.visualization.probability_sheet import colorize  # noqa: E402
+
+Columns = List[Tuple[str, List[np.ndarray]]]
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config of the training')
+    parser.add_argument(
+        '--output-dir', default='browse', help='folder for the sheets')
+    parser.add_argument(
+        '--number', type=int, default=4, help='number of sheets')
+    parser.add_argument(
+        '--rows', type=int, default=4, help='items on each sheet, at least 2')
+    parser.add_argument('--checkpoint', help='teacher for the pseudo-labels')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    args = parser.parse_args()
+    for path in (args.config, args.checkpoint):
+        if path is not None and not osp.isfile(path):
+            parser.error(f'{path!r} does not exist')
+    if args.rows < 2:
+        parser.error(f'--rows {args.rows}: mixing needs at least 2')
+    return args
+
+
+def draw_masks(samples: SampleList, palette: list) -> List[np.ndarray]:
+    """The masks of labelled samples in colour."""
+    return [
+        colorize(sample.gt_sem_seg.data[0].numpy(), palette)
+        for sample in samples
+    ]
+
+
+def draw_images(images: Tensor, model: SemiBaseSegmentor) -> List[np.ndarray]:
+    """Normalised images as uint8."""
+    preprocessor = model.data_preprocessor
+    images = images * preprocessor.pixel_std + preprocessor.pixel_mean
+    images = images.clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
+    return list(images if images.shape[-1] == 3 else images[..., 0])
+
+
+@torch.no_grad()
+def strong_columns(model: SemiBaseSegmentor, images: Tensor,
+                   samples: SampleList, palette: list,
+                   teacher: bool) -> Columns:
+    """The strong view of images with their labels, true or the teacher's."""
+    if teacher:
+        batch = model.pseudo_label(images, samples)
+    else:
+        label = torch.stack(
+            [sample.gt_sem_seg.data[0] for sample in samples]).long()
+        batch = PseudoLabeledBatch(
+            image=images,
+            label=label,
+            confidence=torch.ones(label.shape),
+            mean=model.data_preprocessor.pixel_mean,
+            std=model.data_preprocessor.pixel_std)
+    strong = model.strong_augment(batch)
+    of = 'unlabelled' if teacher else 'labelled'
+    return [(f'strong view of {of}', draw_images(strong.image, model)),
+            ('teacher\'s labels' if teacher else 'masks',
+             [colorize(item, palette) for item in strong.label.numpy()])]
+
+
+def columns(model: SemiBaseSegmentor, items: list, palette: list,
+            teacher: bool) -> Columns:
+    """All that a sheet shows of some items of the data set."""
+    data = model.data_preprocessor(pseudo_collate(items), True)
+    inputs, samples = data['inputs'], data['data_samples']
+    if isinstance(inputs, Tensor):
+        inputs, samples = dict(labeled=inputs), dict(labeled=samples)
+    result = [('labelled', draw_images(inputs['labeled'], model)),
+              ('masks', draw_masks(samples['labeled'], palette))]
+    if 'unlabeled' in inputs:
+        result.append(('unlabelled', draw_images(inputs['unlabeled'], model)))
+    if hasattr(model, 'strong_augment'):
+        part = 'unlabeled' if teacher else 'labeled'
+        if part in inputs:
+            result += strong_columns(model, inputs[part], samples[part],
+                                     palette, teacher)
+    return result
+
+
+def draw_sheet(sheet: Columns, path: str) -> None:
+    """Write a PNG of columns of pictures."""
+    rows = max(len(pictures) for _, pictures in sheet)
+    figure = Figure(
+        figsize=(2.4 * len(sheet), 2.4 * rows + 0.4), layout='constrained')
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, len(sheet), squeeze=False)
+    for (title, pictures), column in zip(sheet, axes.T):
+        column[0].set_title(title, fontsize=9)
+        for axis in column:
+            axis.set_axis_off()
+        for axis, picture in zip(column, pictures):
+            axis.imshow(picture, cmap='gray')
+    figure.savefig(path, dpi=120)
+
+
+def build_model(cfg: Config, checkpoint: Optional[str]) -> SemiBaseSegmentor:
+    """The model of the config; without a checkpoint its weights are random."""
+    model = MODELS.build(cfg.model)
+    if checkpoint is not None:
+        load_checkpoint(model, checkpoint, map_location='cpu')
+    return model.eval()
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = Config.fromfile(args.config)
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    adapt_to_run(cfg, launcher='none')
+    if 'segmentor' not in cfg.model:
+        sys.exit(f'{args.config} has no model.segmentor; for a plain model '
+                 "use mmseg's own browse_dataset.py")
+    model = build_model(cfg, args.checkpoint)
+    teacher = args.checkpoint is not None and model.teacher is not None
+    np.random.seed(args.seed)
+    torch.manual_seed(args.seed)
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    palette = dataset.metainfo['palette']
+    os.makedirs(args.output_dir, exist_ok=True)
+    order = np.random.permutation(len(dataset))
+    for number in range(args.number):
+        chosen = order[number * args.rows:(number + 1) * args.rows]
+        if len(chosen) < 2:
+            break
+        path = osp.join(args.output_dir, f'sheet_{number:03d}.png')
+        items = [dataset[int(index)] for index in chosen]
+        draw_sheet(columns(model, items, palette, teacher), path)
+        print(path)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,241 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Train, predict and export one step of many networks, and tabulate it.
+
+Without names it takes MMSegmentation's own ``_base_/models`` and those of this
+repository. Each network runs in a fresh process, so that its peak memory is
+its own. Weights are random: nothing is downloaded.
+"""
+import argparse
+import fnmatch
+import json
+import os.path as osp
+import subprocess
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Dict, List, Optional
+
+# What the libraries say while they are imported must not end in the JSON.
+with redirect_stdout(sys.stderr):
+    import mmseg
+    import torch
+    from mmengine.config import Config
+
+    from prcl_mmseg.engine.model_check import check_model, one_line
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / '_base_'
+# What is not in a model's file but in all leaf configs that use it.
+COMPLETIONS = {
+    'fpn_poolformer_s12': {
+        'neck.in_channels': [64, 128, 320, 512]
+    },
+    'upernet_convnext': {
+        'auxiliary_head.in_channels': 512
+    },
+    'upernet_mae': {
+        'decode_head.in_channels': [768, 768, 768, 768],
+        'auxiliary_head.in_channels': 768
+    },
+}
+# Odd, as the 321 of VOC, unless the network needs something else.
+CROP = 129
+CROPS = {'lraspp_*': 385, '*_dinov2-*': 126}
+RESULT = 'RESULT '
+MARKERS = ('<!-- check_models.py: begin -->', '<!-- check_models.py: end -->')
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'names',
+        nargs='*',
+        help='names or globs of model files ("ocrnet*"), or paths to them')
+    parser.add_argument(
+        '--method',
+        default='prcl',
+        choices=['prcl', 'mean_teacher', 'supervised'])
+    parser.add_argument(
+        '--crop',
+        type=int,
+        help=f'side of the training images; default {CROP}, odd as the 321 '
+        'of VOC, and what the network needs where it needs something else')
+    parser.add_argument(
+        '--timeout', type=int, default=900, help='seconds for each network')
+    parser.add_argument(
+        '--json', action='store_true', help='print JSON, not a table')
+    parser.add_argument(
+        '--out',
+        help='write the table to this Markdown file too; in an existing one, '
+        'between its two marker lines')
+    parser.add_argument(
+        '--worker', action='store_true', help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def find_models() -> Dict[str, Path]:
+    """All model files by name, MMSegmentation's first."""
+    package = Path(mmseg.__file__).parent
+    for configs in (package / '.mim' / 'configs', package.parent / 'configs'):
+        if configs.is_dir():
+            break
+    folders = [configs / '_base_' / 'models', CONFIGS / 'models']
+    return {
+        path.stem: path
+        for folder in folders for path in sorted(folder.glob('*.py'))
+    }
+
+
+def select(names: List[str], models: Dict[str, Path]) -> Dict[str, Path]:
+    """The models that names, globs or paths mean; all without any.
+
+    Raises:
+        ValueError: For a name that means none.
+    """
+    selected = {}
+    for name in names or ['*']:
+        if osp.isfile(name):
+            selected[Path(name).stem] = Path(name)
+            continue
+        found = fnmatch.filter(models, name.removesuffix('.py'))
+        if not found:
+            raise ValueError(f'no model file is called {name!r}; there are '
+                             f'{", ".join(models)}')
+        selected.update({stem: models[stem] for stem in found})
+    return selected
+
+
+def crop_of(name: str, crop: Optional[int]) -> int:
+    """Side of the training images for one network."""
+    if crop is not None:
+        return crop
+    for pattern, own in CROPS.items():
+        if fnmatch.fnmatch(name, pattern):
+            return own
+    return CROP
+
+
+def check_file(path: Path, method: str, crop: int) -> dict:
+    """Check the network of one model file in this process."""
+    torch.manual_seed(0)
+    try:
+        cfg = Config.fromfile(path)
+        cfg.merge_from_dict({
+            f'model.{key}': value
+            for key, value in COMPLETIONS.get(path.stem, {}).items()
+        })
+        method = Config.fromfile(CONFIGS / 'methods' / f'{method}.py').method
+    except Exception as error:
+        return dict(reason=one_line(error))
+    return check_model(cfg.model, method, (crop, crop))
+
+
+def check_in_process(path: Path, args: argparse.Namespace) -> dict:
+    """Check the network of one model file in a fresh process."""
+    crop = crop_of(path.stem, args.crop)
+    command = [
+        sys.executable, __file__,
+        str(path), '--worker', '--method', args.method, '--crop',
+        str(crop)
+    ]
+    result = dict(
+        name=path.stem, crop=crop, train=False, predict=False, export=False)
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=args.timeout)
+    except subprocess.TimeoutExpired:
+        return dict(result, reason=f'not done after {args.timeout} s')
+    lines = [line for line in done.stdout.splitlines()
+             if line.startswith(RESULT)]
+    if not lines:
+        last = (done.stderr.strip().splitlines() or ['no output'])[-1]
+        return dict(result, reason=f'exit code {done.returncode}: {last}')
+    return dict(result, **json.loads(lines[-1][len(RESULT):]))
+
+
+COLUMNS = dict(
+    name='model',
+    head='decode head',
+    tap='tap',
+    channels='channels',
+    stride='stride',
+    crop='crop',
+    train='train',
+    predict='predict',
+    export='export',
+    unused='unused',
+    parameters='params (M)',
+    memory='memory (GiB)')
+
+
+def table(results: List[dict]) -> str:
+    """Markdown: those that work, then those that can't, with the reason."""
+    rows = [_row(COLUMNS.values()), '|---' * len(COLUMNS) + '|']
+    rows += [_row(_cell(result.get(key)) for key in COLUMNS)
+             for result in results if result['export']]
+    failed = [_row((result['name'], stage(result), result['reason']))
+              for result in results if not result['export']]
+    if failed:
+        rows += ['', '| model | cannot | reason |', '|---|---|---|', *failed]
+    return '\n'.join(rows)
+
+
+def _row(cells) -> str:
+    return f'| {" | ".join(map(str, cells))} |'
+
+
+def _cell(value) -> str:
+    if isinstance(value, bool):
+        return 'yes' if value else 'no'
+    if isinstance(value, float):
+        return f'{value:.1f}'
+    return '-' if value is None else str(value)
+
+
+def stage(result: dict) -> str:
+    """The first step that did not work."""
+    return next(name for name in ('train', 'predict', 'export')
+                if not result[name])
+
+
+def write(path: str, text: str) -> None:
+    """Write a new file, or replace what is between the markers of one.
+
+    Raises:
+        ValueError: If an existing file has no markers.
+    """
+    before = after = ''
+    if osp.isfile(path):
+        before, found, rest = Path(path).read_text().partition(MARKERS[0])
+        _, end, after = rest.partition(MARKERS[1])
+        if not found or not end:
+            raise ValueError(f'--out {path} has no line {MARKERS[0]!r} and, '
+                             f'later, {MARKERS[1]!r}; add them, or name a new '
+                             'file')
+    Path(path).write_text(
+        f'{before}{MARKERS[0]}\n\n{text}\n\n{MARKERS[1]}{after or chr(10)}')
+
+
+def main() -> None:
+    args = parse_args()
+    if args.worker:
+        path = Path(args.names[0])
+        print(RESULT + json.dumps(check_file(path, args.method, args.crop)))
+        return
+    try:
+        selected = select(args.names, find_models())
+    except ValueError as error:
+        sys.exit(f'check_models: {error}')
+    results = []
+    for path in selected.values():
+        results.append(check_in_process(path, args))
+        print(
+            f'{path.stem}: {results[-1]["reason"] or "ok"}',
+            file=sys.stderr,
+            flush=True)
+    print(json.dumps(results, indent=2) if args.json else table(results))
+    if args.out:
+        write(args.out, table(results))
+
+
+if __name__ == '__main__':
+    main()

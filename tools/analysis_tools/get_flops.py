@@ -1,0 +1,90 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Parameters and FLOPs of what predicts, and of what is trained.
+
+A FLOP is one multiply-accumulate, as MMEngine counts.
+"""
+import argparse
+import os.path as osp
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import prcl_mmseg  # noqa: E402, F401
+
+import torch  # noqa: E402
+from mmengine.analysis import get_model_complexity_info  # noqa: E402
+from mmengine.config import Config, DictAction  # noqa: E402
+from mmengine.registry import init_default_scope  # noqa: E402
+from mmseg.registry import MODELS  # noqa: E402
+from prettytable import PrettyTable  # noqa: E402
+from torch import nn  # noqa: E402
+
+from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
+from prcl_mmseg.engine.plain_config import plain_model  # noqa: E402
+from prcl_mmseg.models.segmentors.joint_forward import (  # noqa: E402
+    decode_heads, joint_forward)
+
+
+class EmbeddingPass(nn.Module):
+    """The student's pass in a training step: logits and embeddings."""
+
+    def __init__(self, segmentor: nn.Module) -> None:
+        super().__init__()
+        self.segmentor = segmentor
+
+    def forward(self, image: torch.Tensor) -> tuple:
+        output = joint_forward(self.segmentor, image)
+        embedding = output.embedding
+        return output.seg_logits, embedding.mean, embedding.var
+
+
+def count(model: nn.Module, image: torch.Tensor) -> tuple:
+    """Parameters in millions and FLOPs in billions of one pass."""
+    model.eval()
+    parameters = sum(item.numel() for item in model.parameters())
+    info = get_model_complexity_info(
+        model, inputs=(image, ), show_table=False, show_arch=False)
+    return parameters / 1e6, info['flops'] / 1e9
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config of a training')
+    parser.add_argument(
+        '--shape',
+        nargs='+',
+        type=int,
+        default=[512],
+        help='height and width of the image, or one number for both')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    args = parser.parse_args()
+    if not osp.isfile(args.config):
+        parser.error(f'config {args.config!r} does not exist')
+    if len(args.shape) > 2:
+        parser.error('--shape takes one or two numbers')
+    shape = (args.shape[0], args.shape[-1])
+    cfg = Config.fromfile(args.config)
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    adapt_to_run(cfg, launcher='none')
+
+    image = torch.rand(1, 3, *shape)
+    table = PrettyTable(['', 'parameters (M)', 'FLOPs (G)'])
+    plain = plain_model(cfg.model)
+    plain.pop('auxiliary_head', None)
+    table.add_row(['predicts (exported segmentor)', *(
+        f'{value:.3f}' for value in count(MODELS.build(plain), image))])
+    student = MODELS.build(cfg.model).student
+    if hasattr(student, 'auxiliary_head'):
+        del student.auxiliary_head
+    if hasattr(decode_heads(student)[-1], 'forward_probabilistic'):
+        table.add_row(['student with embeddings', *(
+            f'{value:.3f}' for value in count(EmbeddingPass(student), image))])
+    print(f'One image of {shape[0]} x {shape[1]}, without auxiliary heads\n'
+          f'{table}')
+
+
+if __name__ == '__main__':
+    main()

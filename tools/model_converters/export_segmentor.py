@@ -1,0 +1,125 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Write the teacher (or student) as a plain MMSegmentation model.
+
+Config and checkpoint in OUT_DIR predict exactly the same, and run where this
+package is not installed. The checkpoint holds tensors and plain values only.
+"""
+import argparse
+import os.path as osp
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import prcl_mmseg  # noqa: E402, F401
+
+import torch  # noqa: E402
+from mmengine.config import Config  # noqa: E402
+from mmengine.registry import init_default_scope  # noqa: E402
+from mmengine.runner.checkpoint import (  # noqa: E402
+    _load_checkpoint, load_state_dict)
+from mmseg.registry import MODELS  # noqa: E402
+from torch import nn  # noqa: E402
+
+from prcl_mmseg.engine.deploy import (  # noqa: E402
+    SUFFIXES, export, missing_packages)
+from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
+from prcl_mmseg.engine.plain_config import (  # noqa: E402
+    default_role, plain_config)
+from prcl_mmseg.engine.published_checkpoint import (  # noqa: E402
+    plain_weights, publish)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config of the training')
+    parser.add_argument('checkpoint', help='checkpoint of the training')
+    parser.add_argument('out_dir', help='folder to write to')
+    parser.add_argument(
+        '--student',
+        action='store_true',
+        help='export the student instead of the teacher')
+    parser.add_argument(
+        '--format',
+        nargs='+',
+        choices=sorted(SUFFIXES),
+        default=[],
+        help='formats to write besides')
+    parser.add_argument(
+        '--shape',
+        nargs=2,
+        type=int,
+        metavar=('HEIGHT', 'WIDTH'),
+        help="image size of these; by default the training's crop size")
+    args = parser.parse_args()
+    for path in (args.config, args.checkpoint):
+        if not osp.isfile(path):
+            parser.error(f'{path!r} does not exist')
+    for kind in args.format:
+        missing = missing_packages(kind)
+        if missing:
+            parser.error(f'--format {kind} needs {", ".join(missing)}; '
+                         'pip install -r requirements/optional.txt')
+    return args
+
+
+def build_plain(cfg: Config, weights: dict) -> nn.Module:
+    """The plain segmentor with its weights, ready to predict."""
+    model = MODELS.build(cfg.model)
+    model.load_state_dict(weights, strict=True)
+    return model.eval()
+
+
+@torch.no_grad()
+def compare(cfg: Config, checkpoint: dict, role: str, plain: nn.Module,
+            shape: tuple) -> float:
+    """Largest difference of a logit between the two models."""
+    adapt_to_run(cfg, launcher='none')
+    semi = MODELS.build(cfg.model)
+    load_state_dict(semi, checkpoint['state_dict'])
+    semi.eval()
+    image = torch.randint(
+        0, 256, (3, *shape), generator=torch.Generator().manual_seed(0))
+    batch = dict(inputs=[image.byte()])
+    with semi.predicting_with(role):
+        one = semi.test_step(batch)[0].seg_logits.data
+    other = plain.test_step(batch)[0].seg_logits.data
+    return float((one - other).abs().max())
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = Config.fromfile(args.config)
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    role = default_role(cfg.model, args.student)
+    checkpoint = _load_checkpoint(args.checkpoint, map_location='cpu')
+    name = f'{osp.splitext(osp.basename(args.config))[0]}_{role}'
+    stem = osp.join(args.out_dir, name)
+    try:
+        weights = plain_weights(checkpoint['state_dict'], role)
+        plain = plain_config(cfg, f'{stem}_test.txt')
+    except ValueError as error:
+        sys.exit(f'{args.config}, {args.checkpoint}: {error}')
+    model = build_plain(plain.cfg, weights)
+    shape = tuple(args.shape or cfg.model.get('crop_size') or (512, 512))
+    difference = compare(cfg, checkpoint, role, model, shape)
+    if difference:
+        sys.exit(f'the plain model differs by {difference} from the {role}')
+    Path(args.out_dir).mkdir(parents=True, exist_ok=True)
+    plain.cfg.dump(f'{stem}.py')
+    path = publish(weights, checkpoint.get('meta', {}), stem)
+    for sentence in plain.left_out:
+        print(f'Note: {sentence}')
+    print(f'Config: {stem}.py\nCheckpoint: {path}\n'
+          f'Same logits as the {role} on a random {shape[0]} x {shape[1]} '
+          'image: yes, every one')
+    for kind in args.format:
+        file = stem + SUFFIXES[kind]
+        found = export(model, kind, file, shape)
+        print(f'{kind}: {file}, input 1 x 3 x {shape[0]} x {shape[1]}, '
+              f'normalised; largest difference {found.difference:.2g} of '
+              f'logits up to {found.largest:.2g}')
+
+
+if __name__ == '__main__':
+    main()

@@ -9,6 +9,9 @@ methods = dict(
     prcl_reference=dict(
         config='configs/prcl/'
         'prcl_reference_efficientnet-lite0_camvid_1-16.py'),
+    prcl_deterministic=dict(
+        config='configs/prcl/'
+        'prcl_deterministic_efficientnet-lite0_camvid_1-16.py'),
     prcl=dict(
         config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py'))
 # Of 1-16 every seed has lists of its own; of n6 and n12 there is one.

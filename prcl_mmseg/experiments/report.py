@@ -140,17 +140,13 @@ class _Report:
                 for name in ('mIoU', 'aAcc')))
 
     def _other_scores(self) -> List[str]:
-        names = dict.fromkeys(
-            name for row in self.rows for name in row['test']['last']
-            if name not in _SHOWN)
-        lines = []
-        for name in names:
-            for choice, words in _CHOICES.items():
-                score = _score('test', choice, name)
-                lines += self._table(
-                    f'Test {name}, {words}',
-                    lambda rows: _spread(rows, score, self.n, '.3f'))
-        return lines
+        """Whatever else the metrics of the test have told."""
+
+        def others(row: dict) -> dict:
+            last = row['test']['last']
+            return {name: last[name] for name in last if name not in _SHOWN}
+
+        return self._by_split('Other test scores', others, '.3f')
 
     def _costs(self) -> List[str]:
         lines = [
@@ -174,21 +170,26 @@ class _Report:
         ]
 
     def _classes(self) -> List[str]:
+        return self._by_split('Test IoU (%) of classes',
+                              lambda row: row['test']['last']['class_iou'],
+                              '.1f')
+
+    def _by_split(self, title: str, scores: Callable[[dict], dict],
+                  form: str) -> List[str]:
+        """For each split the scores of the last checkpoint by methods."""
         lines = []
         for split in self.splits:
             rows = [row for row in self.rows if row['split'] == split]
-            names = dict.fromkeys(name for row in rows
-                                  for name in row['test']['last']['class_iou'])
+            names = dict.fromkeys(name for row in rows for name in scores(row))
             if not names:
                 continue
-            lines += ['', f'## Test IoU (%) of classes, {split}, last '
-                      'checkpoint', '', _line(['class', *self.methods]),
-                      _rule(len(self.methods))]
+            lines += ['', f'## {title}, {split}, last checkpoint', '',
+                      _line(['', *self.methods]), _rule(len(self.methods))]
             for name in names:
                 cells = [
                     _spread([row for row in rows if row['method'] == method],
-                            lambda row: row['test']['last']['class_iou'].get(
-                                name), self.n) for method in self.methods
+                            lambda row: scores(row).get(name), self.n, form)
+                    for method in self.methods
                 ]
                 lines.append(_line([name, *cells]))
         return lines

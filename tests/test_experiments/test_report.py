@@ -84,10 +84,10 @@ def test_other_tables(rows):
         text, 'Predictions for the unlabelled images: mIoU / accuracy (%), '
         'last checkpoint')[0] == (
             '| plain | 44.0 ± 2.6 / 88.0 ± 0.0 | 62.0 (1) / 88.0 (1) |')
-    assert section(text, 'Test AUROC/variance, last checkpoint') == [
-        '| plain | 0.420 ± 0.026 | 0.600 (1) |',
-        '| new | 0.450 ± 0.044 | 0.600 ± 0.014 (2) |',
-    ]
+    assert section(text, 'Other test scores, n6, last checkpoint') == [
+        '| AUROC/variance | 0.420 ± 0.026 | 0.450 ± 0.044 |']
+    assert section(text, 'Other test scores, 1-16, last checkpoint') == [
+        '| AUROC/variance | 0.600 (1) | 0.600 ± 0.014 (2) |']
     assert section(text, 'Test IoU (%) of classes, n6, last checkpoint') == [
         '| cat | 43.0 ± 2.6 | 46.0 ± 4.4 |', '| dog | – | – |']
     # Median of 0.5, 1.5, 2.5, 0.5.

@@ -1,4 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+import re
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,22 @@ def test_methods_of_a_ready_grid_differ_in_the_method_only(path):
         }
         assert differing <= {'model', 'method', 'custom_hooks'}
         assert run.config.model.segmentor == twin.config.model.segmentor
+
+
+def test_the_grid_that_is_documented(tmp_path):
+    page = (ROOT / 'docs/experiments.md').read_text()
+    path = tmp_path / 'documented.py'
+    path.write_text(re.search(r'```python\n(.*?)```', page, re.DOTALL)[1])
+    grid = load_grid(str(path), ROOT)
+    assert len(grid.runs) == 9
+    sharp = next(run for run in grid.runs if run.method == 'prcl_sharp')
+    assert sharp.config.model.contrast.temperature == 0.1
+    assert sharp.max_iters == 300
+
+
+def test_another_metric_goes_beside_the_ious(write):
+    metrics = [dict(type='IoUMetric'), dict(type='OtherMetric')]
+    run, = load_grid(
+        write(cfg_options=dict(test_evaluator=metrics)), ROOT).runs
+    assert [metric['type'] for metric in run.config.test_evaluator] == [
+        'ClassIoUMetric', 'OtherMetric']

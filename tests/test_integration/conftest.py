@@ -41,7 +41,7 @@ segmentor = dict(
 model = dict(
     segmentor=segmentor, num_classes=3, crop_size=(32, 32),
     **_base_.method)
-if '{method}' == 'prcl':
+if '{method}'.startswith('prcl'):
     model['probabilistic_head']['embed_dims'] = 8
 load = dict(type='LoadImageFromFile')
 pack = dict(type='PackSegInputs')

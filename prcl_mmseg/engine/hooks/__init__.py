@@ -4,8 +4,9 @@ from .mean_teacher_hook import MeanTeacherHook
 from .preflight_hook import PreflightHook
 from .prototype_bank_hook import PrototypeBankHook
 from .reproducible_step_hook import ReproducibleStepHook
+from .resident_memory_hook import ResidentMemoryHook
 
 __all__ = [
     'ChannelsLastHook', 'MeanTeacherHook', 'PreflightHook',
-    'PrototypeBankHook', 'ReproducibleStepHook'
+    'PrototypeBankHook', 'ReproducibleStepHook', 'ResidentMemoryHook'
 ]

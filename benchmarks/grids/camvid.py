@@ -1,0 +1,39 @@
+# CamVid at 240 x 180, FPN on EfficientNet-Lite0 with ImageNet weights.
+methods = dict(
+    supervised=dict(
+        config='configs/supervised/'
+        'supervised_efficientnet-lite0_camvid_1-16.py'),
+    mean_teacher=dict(
+        config='configs/mean_teacher/'
+        'mean_teacher_efficientnet-lite0_camvid_1-16.py'),
+    prcl_reference=dict(
+        config='configs/prcl/'
+        'prcl_reference_efficientnet-lite0_camvid_1-16.py'),
+    prcl_deterministic=dict(
+        config='configs/prcl/'
+        'prcl_deterministic_efficientnet-lite0_camvid_1-16.py'),
+    prcl=dict(
+        config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py'))
+# Of 1-16 every seed has lists of its own; of n6 and n12 there is one.
+splits = {
+    'n6':
+    dict(
+        labeled='splits/uniform_n6/labeled.txt',
+        unlabeled='splits/uniform_n6/unlabeled.txt'),
+    'n12':
+    dict(
+        labeled='splits/uniform_n12/labeled.txt',
+        unlabeled='splits/uniform_n12/unlabeled.txt'),
+    '1-16':
+    dict(
+        labeled='splits/seed{seed}_1_16/labeled.txt',
+        unlabeled='splits/seed{seed}_1_16/unlabeled.txt')
+}
+seeds = [0, 1, 2]
+# One data worker suffices for so small images.
+cfg_options = {
+    'train_dataloader.num_workers': 1,
+    'val_dataloader.num_workers': 1,
+    'test_dataloader.num_workers': 1
+}
+pseudo_labels = True

@@ -1,0 +1,141 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+import re
+from pathlib import Path
+
+import pytest
+
+from prcl_mmseg.experiments import load_grid
+from prcl_mmseg.experiments.fingerprint import changed_keys, plain
+
+ROOT = Path(__file__).resolve().parents[2]
+GRIDS = ROOT / 'benchmarks/grids'
+CONFIG = '''
+train_cfg = dict(max_iters=4)
+model = dict(rate=1, decay=1, depth=1)
+train_dataloader = dict(dataset=dict(labeled=dict(ann_file='')))
+test_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+custom_hooks = [dict(type='MeanTeacherHook')]
+work_dir = 'somewhere'
+'''
+
+
+@pytest.fixture
+def write(tmp_path):
+    (tmp_path / 'a.py').write_text(CONFIG)
+
+    def write(name: str = 'grid', **settings) -> str:
+        content = dict(
+            dict(methods=dict(a=dict(config='a.py')), splits=dict(all={}),
+                 seeds=[0]), **settings)
+        path = tmp_path / f'{name}.py'
+        path.write_text('\n'.join(f'{key} = {value!r}'
+                                  for key, value in content.items()
+                                  if value is not None))
+        return str(path)
+
+    return write
+
+
+def test_options_of_a_method_go_before_those_of_its_split(write):
+    grid = load_grid(
+        write(
+            methods=dict(
+                a=dict(config='a.py'),
+                b=dict(config='a.py', cfg_options={'model.depth': 4})),
+            splits=dict(
+                s=dict(
+                    labeled='{seed}/l.txt',
+                    cfg_options={
+                        'model.decay': 3,
+                        'model.depth': 3
+                    })),
+            seeds=[5, 7],
+            cfg_options={
+                'model.rate': 2,
+                'model.decay': 2
+            }), ROOT)
+    assert [(run.method, run.seed) for run in grid.runs] == [
+        ('a', 5), ('b', 5), ('a', 7), ('b', 7)]
+    first, second = grid.runs[:2]
+    assert first.config.model == dict(rate=2, decay=3, depth=3)
+    assert second.config.model == dict(rate=2, decay=3, depth=4)
+    assert first.config.randomness.seed == 5
+    assert first.config.train_dataloader.dataset.labeled.ann_file == '5/l.txt'
+    assert first.config.test_evaluator == dict(
+        type='ClassIoUMetric', iou_metrics=['mIoU'])
+    assert 'work_dir' not in first.config
+    assert len({run.config_hash for run in grid.runs}) == 4
+    assert changed_keys(plain(first.config), plain(second.config)) == [
+        'model.depth: 3 -> 4']
+
+
+def test_a_grid_may_inherit_another_and_find_configs_from_the_root(
+        write, tmp_path):
+    write()
+    path = tmp_path / 'sub' / 'short.py'
+    path.parent.mkdir()
+    path.write_text("_base_ = '../grid.py'\nseeds = [3, 4]\n")
+    grid = load_grid(str(path), str(tmp_path))
+    assert (grid.name, [run.seed for run in grid.runs]) == ('short', [3, 4])
+
+
+@pytest.mark.parametrize('settings, message', [
+    (dict(cfg_option={}), "unknown key 'cfg_option'"),
+    (dict(methods=None), 'methods in .* must be a dict'),
+    (dict(methods=dict(a=dict())), r"methods\['a'\] in .* needs config="),
+    (dict(methods={'a b': dict(config='a.py')}), "the name 'a b'"),
+    (dict(methods=dict(a='a.py')), r"methods\['a'\] in .* must be a dict"),
+    (dict(splits=dict(s=dict(labelled='x'))), "unknown key 'labelled'"),
+    (dict(splits=dict(s=dict(unlabeled='x'))), 'dataset.unlabeled to read'),
+    (dict(seeds=[]), 'seeds in .* must be a list'),
+    (dict(seeds=[1, 1]), 'different integers'),
+    (dict(seeds=3), 'seeds in .* must be a list'),
+    (dict(pseudo_labels=True), 'dataset.unlabeled to score'),
+    (dict(cfg_options=dict(train_cfg=dict(_delete_=True, max_epochs=3))),
+     'no train_cfg.max_iters'),
+])
+def test_bad_grids(write, settings, message):
+    with pytest.raises(ValueError, match=message):
+        load_grid(write(**settings), ROOT)
+
+
+def test_missing_config(write):
+    path = write(methods=dict(a=dict(config='b.py')))
+    with pytest.raises(FileNotFoundError, match=r"methods\['a'\].config"):
+        load_grid(path, ROOT)
+
+
+@pytest.mark.parametrize('path', sorted(GRIDS.glob('*.py')),
+                         ids=lambda path: path.stem)
+def test_methods_of_a_ready_grid_differ_in_the_method_only(path):
+    grid = load_grid(str(path), ROOT)
+    assert len(grid.runs) == len(grid.methods) * len(grid.splits) * len(
+        grid.seeds)
+    for run in grid.runs:
+        twin = next(other for other in grid.runs if
+                    (other.split, other.seed) == (run.split, run.seed))
+        differing = {
+            key for key in {*run.config, *twin.config}
+            if run.config.get(key) != twin.config.get(key)
+        }
+        assert differing <= {'model', 'method', 'custom_hooks'}
+        assert run.config.model.segmentor == twin.config.model.segmentor
+
+
+def test_the_grid_that_is_documented(tmp_path):
+    page = (ROOT / 'docs/experiments.md').read_text()
+    path = tmp_path / 'documented.py'
+    path.write_text(re.search(r'```python\n(.*?)```', page, re.DOTALL)[1])
+    grid = load_grid(str(path), ROOT)
+    assert len(grid.runs) == 9
+    sharp = next(run for run in grid.runs if run.method == 'prcl_sharp')
+    assert sharp.config.model.contrast.temperature == 0.1
+    assert sharp.max_iters == 300
+
+
+def test_another_metric_goes_beside_the_ious(write):
+    metrics = [dict(type='IoUMetric'), dict(type='OtherMetric')]
+    run, = load_grid(
+        write(cfg_options=dict(test_evaluator=metrics)), ROOT).runs
+    assert [metric['type'] for metric in run.config.test_evaluator] == [
+        'ClassIoUMetric', 'OtherMetric']

@@ -1,0 +1,92 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""From where an interrupted training can go on without a loss."""
+import json
+import zipfile
+
+import pytest
+from mmengine.config import Config
+
+from prcl_mmseg.experiments.work_dir import WorkDir
+
+CONFIG = Config(
+    dict(
+        train_cfg=dict(max_iters=5, val_interval=2),
+        default_hooks=dict(checkpoint=dict(save_best='mIoU'))))
+
+
+def save(path) -> None:
+    with zipfile.ZipFile(path, 'w') as file:
+        file.writestr('data', 'x' * 100)
+
+
+def validate(folder, step: int, score: float, run: str = 'a') -> None:
+    logs = folder / run / 'vis_data'
+    logs.mkdir(parents=True, exist_ok=True)
+    with open(logs / 'scalars.json', 'a') as file:
+        file.write(json.dumps(dict(mIoU=score, step=step, time=0.1)) + '\n')
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """Steps 1 to 5 with checkpoints; validated at 2, 4 and the last, 5."""
+    for step in range(1, 6):
+        save(tmp_path / f'iter_{step}.pth')
+    for step, score in ((2, 30), (4, 50), (5, 50)):
+        validate(tmp_path, step, score)
+    save(tmp_path / 'best_mIoU_iter_4.pth')
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_5.pth'))
+    return tmp_path
+
+
+def test_a_whole_training(trained):
+    state = WorkDir(trained, CONFIG)
+    assert state.resumable() == 5
+    # The first of equal scores, as MMEngine's hook keeps it.
+    assert state.best_step() == 4
+    assert state.validations()[4] == dict(mIoU=50)
+
+
+def test_nothing(tmp_path):
+    assert WorkDir(tmp_path, CONFIG).resumable() is None
+    assert WorkDir(tmp_path, CONFIG).rewind() == 0
+
+
+def test_a_torn_checkpoint_is_no_checkpoint(trained):
+    path = trained / 'iter_5.pth'
+    path.write_bytes(path.read_bytes()[:60])
+    assert WorkDir(trained, CONFIG).rewind() == 4
+    assert (trained / 'last_checkpoint').read_text().endswith('iter_4.pth')
+
+
+def test_a_validation_that_was_cut_is_taken_again(tmp_path):
+    for step in (1, 2, 3, 4):
+        save(tmp_path / f'iter_{step}.pth')
+    validate(tmp_path, 2, 30)
+    save(tmp_path / 'best_mIoU_iter_2.pth')
+    assert WorkDir(tmp_path, CONFIG).rewind() == 3
+
+
+def test_a_best_checkpoint_that_was_not_saved_is_won_again(trained):
+    (trained / 'best_mIoU_iter_4.pth').unlink()
+    save(trained / 'best_mIoU_iter_2.pth')
+    assert WorkDir(trained, CONFIG).rewind() == 3
+    assert (trained / 'best_mIoU_iter_2.pth').exists()
+
+
+def test_what_lies_after_the_restart_is_forgotten(trained):
+    for step in (1, 2, 3, 4, 5):
+        (trained / f'iter_{step}.pth').unlink()
+    assert WorkDir(trained, CONFIG).rewind() == 0
+    assert not (trained / 'last_checkpoint').exists()
+    assert not (trained / 'best_mIoU_iter_4.pth').exists()
+
+
+def test_the_later_validation_counts(trained):
+    validate(trained, 4, 20, run='b')
+    assert WorkDir(trained, CONFIG).validations()[4] == dict(mIoU=20)
+
+
+def test_a_torn_line_is_skipped(trained):
+    with open(trained / 'a/vis_data/scalars.json', 'a') as file:
+        file.write('{"mIoU": 3')
+    assert len(WorkDir(trained, CONFIG).validations()) == 3

@@ -8,7 +8,8 @@ from typing import List, NamedTuple
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from ..datasets.stock_splits import (SplitADE20KDataset, SplitCityscapesDataset,
+from ..datasets.stock_splits import (SplitADE20KDataset,
+                                     SplitCityscapesDataset,
                                      SplitCOCOStuffDataset,
                                      SplitLoveDADataset, SplitVOCDataset)
 from .own_types import OWN_PACKAGE, own_types
@@ -53,8 +54,8 @@ def plain_dataset(dataset: dict, list_file: str) -> dict:
 
     Data sets that are not of this package are returned as they are. Stock
     data sets with their own folders and lists become mmseg's class of them,
-    for which no file is looked at. Others become a ``BaseSegDataset`` with a list of names, written to
-    ``list_file``.
+    for which no file is looked at. Others become a ``BaseSegDataset`` with a
+    list of names, written to ``list_file``.
 
     Args:
         dataset (dict): Config of a data set.

@@ -1,6 +1,7 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from contextlib import contextmanager
-from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
+from typing import (Any, Callable, Iterator, List, NamedTuple, Optional,
+                    Tuple)
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +10,11 @@ from mmseg.models.utils import resize
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ..variance_summary import arithmetic_mean
 from .embedding_branches import MeanBranch, VarianceBranch
+
+# From a head and its pooled feature to one number per pixel, (N, 1, h, w).
+Summary = Callable[['ProbabilisticDecodeHead', Tensor], Tensor]
 
 
 class ProbabilisticOutput(NamedTuple):
@@ -71,7 +76,7 @@ class ProbabilisticDecodeHead(BaseModule):
         norm_cfg = norm_cfg or _batch_norm_cfg(self.head)
         self.mean_branch = MeanBranch(channels, embed_dims, norm_cfg)
         self.variance_branch = VarianceBranch(channels, embed_dims, norm_cfg)
-        self._append_variance = False
+        self._summary: Optional[Summary] = None
         self._register_load_state_dict_pre_hook(self._load_plain_head)
 
     @property
@@ -127,33 +132,39 @@ class ProbabilisticDecodeHead(BaseModule):
         """The wrapped head's prediction: logits (N, C, H, W).
 
         Inside :meth:`append_variance` one channel follows the C logits: the
-        variance σ² of each pixel, averaged over D.
+        variance σ² of each pixel, summarised over D.
         """
-        if not self._append_variance:
+        if self._summary is None:
             return self.head.predict(*args)
         with self._tapped() as feature:
             seg_logits = self.head.predict(*args)
         size = seg_logits.shape[2:]
-        var = self.variance_branch(self._pool(feature[-1], size))
         var = resize(
-            var.mean(dim=1, keepdim=True),
+            self._summary(self, self._pool(feature[-1], size)),
             size=size,
             mode='bilinear',
             align_corners=self.align_corners)
-        return torch.cat([seg_logits, var.to(seg_logits)], dim=1)
+        # σ² varies too little for fp16.
+        return torch.cat([seg_logits.float(), var], dim=1)
 
     @contextmanager
-    def append_variance(self) -> Iterator[None]:
+    def append_variance(self,
+                        summary: Optional[Summary] = None) -> Iterator[None]:
         """Let predictions carry σ² as one more channel.
 
         As a channel it passes through whole and sliding-window inference in
         exactly the way the logits do.
+
+        Args:
+            summary (Callable, optional): Gives one number per pixel, fp32 of
+                shape (N, 1, h, w), for this head and the pooled feature.
+                Defaults to the mean of σ² over D.
         """
-        self._append_variance = True
+        self._summary = summary or _mean_variance
         try:
             yield
         finally:
-            self._append_variance = False
+            self._summary = None
 
     @contextmanager
     def _tapped(self) -> Iterator[List[Tensor]]:
@@ -184,6 +195,10 @@ class ProbabilisticDecodeHead(BaseModule):
             if key.startswith(prefix) and not key.startswith(own):
                 plain = key[len(prefix):]
                 state_dict[f'{prefix}head.{plain}'] = state_dict.pop(key)
+
+
+def _mean_variance(head: ProbabilisticDecodeHead, feature: Tensor) -> Tensor:
+    return arithmetic_mean(head.variance_branch(feature))
 
 
 def _input_channels(head: nn.Module, tap: str) -> int:

@@ -11,7 +11,11 @@ compat.replace_missing_ops()
 compat.allow_checkpoint_globals()
 compat.resolve_mmseg_bases()
 
-from . import datasets, engine, models, visualization  # noqa: E402
+from . import (datasets, engine, evaluation, models,  # noqa: E402
+               visualization)
 from .version import __version__  # noqa: E402
 
-__all__ = ['__version__', 'datasets', 'engine', 'models', 'visualization']
+__all__ = [
+    '__version__', 'datasets', 'engine', 'evaluation', 'models',
+    'visualization'
+]

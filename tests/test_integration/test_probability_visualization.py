@@ -1,6 +1,7 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Pictures while training and from a checkpoint; σ² scored by the tools."""
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,8 @@ HOOK = dict(
 def build_runner(path: str, work_dir, hooks: list = (), **options) -> Runner:
     cfg = Config.fromfile(path)
     cfg.work_dir = str(work_dir)
-    cfg.experiment_name = str(work_dir)
+    # Visualizers are shared by name.
+    cfg.experiment_name = cfg.visualizer.name = str(work_dir)
     # Without ReproducibleStepHook any extra random number would show.
     cfg.custom_hooks = [
         hook for hook in cfg.custom_hooks
@@ -107,13 +109,6 @@ def test_wrong_settings(write_config, tmp_path):
         runner.train()
 
 
-def run(*command) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, *map(str, command)],
-                          capture_output=True,
-                          text=True,
-                          timeout=600)
-
-
 @pytest.fixture
 def checkpoint(write_config, tmp_path) -> tuple:
     config = write_config(extra='''
@@ -127,31 +122,13 @@ test_evaluator = [
     return config, tmp_path / 'work' / 'iter_2.pth'
 
 
-def test_tools(checkpoint, scene_folder, tmp_path):
-    config, weights = checkpoint
-    tool = TOOLS / 'analysis_tools' / 'visualize_probability.py'
-    drawn = run(tool, config, weights, '--images', scene_folder / 'images',
-                '--out', tmp_path / 'folder.png', '--max-images', 5, '--rows',
-                3)
-    assert drawn.returncode == 0, drawn.stderr[-2000:]
-    assert 'folder_2.png' in drawn.stdout
-    sheets = [
-        cv2.imread(str(tmp_path / f'folder_{page}.png')) for page in (1, 2)
-    ]
-    assert sheets[0].shape[0] > sheets[1].shape[0]
-    drawn = run(tool, config, weights, '--split', 'unlabeled', '--role',
-                'student', '--out', tmp_path / 'unlabeled.png')
-    assert drawn.returncode == 0, drawn.stderr[-2000:]
-    drawn = run(tool, config, weights, '--out', tmp_path / 'val.png')
-    assert drawn.returncode == 0, drawn.stderr[-2000:]
-    widths = [
-        cv2.imread(str(tmp_path / f'{name}.png')).shape[1]
-        for name in ('unlabeled', 'val')
-    ]
-    assert widths[1] > 1.4 * widths[0]
-
-    tested = run(TOOLS / 'test.py', config, weights, '--work-dir',
-                 tmp_path / 'test')
+def test_test_tool_scores_the_variance(checkpoint, tmp_path):
+    tested = subprocess.run(
+        [sys.executable, TOOLS / 'test.py', *checkpoint, '--work-dir',
+         tmp_path / 'test'],
+        capture_output=True,
+        text=True,
+        timeout=600)
     assert tested.returncode == 0, tested.stderr[-2000:]
     scores = json.loads(
         next((tmp_path / 'test').rglob('20*.json')).read_text())
@@ -161,14 +138,44 @@ def test_tools(checkpoint, scene_folder, tmp_path):
     assert 0 <= scores['AUROC/variance'] <= 100
 
 
-def test_missing_files_are_named(write_config, tmp_path):
-    tool = TOOLS / 'analysis_tools' / 'visualize_probability.py'
-    config = write_config()
-    for arguments, message in (
-        ([config, 'none.pth'], "checkpoint 'none.pth' does not exist"),
-        ([config, config, '--images', 'nowhere'], "'nowhere' is no folder"),
-    ):
-        result = run(tool, *arguments)
-        assert result.returncode == 2
-        assert message in result.stderr
-        assert 'Traceback' not in result.stderr
+@pytest.fixture
+def draw(monkeypatch):
+    """Run the drawing tool in this process."""
+
+    def run(*arguments) -> None:
+        tool = TOOLS / 'analysis_tools' / 'visualize_probability.py'
+        monkeypatch.setattr(sys, 'argv', [str(tool), *map(str, arguments)])
+        runpy.run_path(str(tool), run_name='__main__')
+
+    return run
+
+
+def test_drawing_tool(checkpoint, scene_folder, draw, tmp_path, capsys):
+    draw(*checkpoint, '--images', scene_folder / 'images', '--out',
+         tmp_path / 'folder.png', '--max-images', 5, '--rows', 3)
+    assert 'folder_2.png' in capsys.readouterr().out
+    sheets = [
+        cv2.imread(str(tmp_path / f'folder_{page}.png')) for page in (1, 2)
+    ]
+    assert sheets[0].shape[0] > sheets[1].shape[0]
+    draw(*checkpoint, '--split', 'unlabeled', '--role', 'student', '--out',
+         tmp_path / 'unlabeled.png')
+    draw(*checkpoint, '--out', tmp_path / 'val.png')
+    widths = [
+        cv2.imread(str(tmp_path / f'{name}.png')).shape[1]
+        for name in ('unlabeled', 'val')
+    ]
+    assert widths[1] > 1.4 * widths[0]
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (['none.pth'], "checkpoint 'none.pth' does not exist"),
+    ([__file__, '--images', 'nowhere'], "'nowhere' is no folder"),
+    ([__file__, '--out', 'a.jpg'], "'a.jpg' must end with .png"),
+    ([__file__, '--max-images', '0'], 'must be at least 1'),
+])
+def test_wrong_arguments_are_named(write_config, draw, capsys, arguments,
+                                   message):
+    with pytest.raises(SystemExit):
+        draw(write_config(), *arguments)
+    assert message in capsys.readouterr().err

@@ -106,8 +106,7 @@ def test_legend_has_room_for_many_classes():
     assert many.shape[0] > few.shape[0] + 150
     # Nothing is written over the cells.
     bottom = int(few.shape[1] / 5 * SIZE[0] / SIZE[1]) + 38
-    assert (few[:bottom, :few.shape[1] // 5] == many[:bottom, :many.shape[1] //
-                                                     5]).all()
+    assert (many[45:bottom - 8, 20:many.shape[1] // 5 - 20] == 128).all()
 
 
 def test_ticks_can_be_told_apart():

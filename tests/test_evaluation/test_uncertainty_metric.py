@@ -1,9 +1,13 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 import math
+import os
+import socket
 from unittest import mock
 
 import pytest
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
 from mmengine.evaluator import Evaluator
 from mmengine.structures import PixelData
 from mmseg.registry import METRICS
@@ -218,3 +222,25 @@ def test_wrong_data():
     sample.gt_sem_seg = PixelData(data=torch.zeros(1, 24, 30).long())
     with pytest.raises(ValueError, match='LoadAnnotations must follow'):
         evaluate([sample])
+
+
+def run_process(rank: int, port: int, folder: str) -> None:
+    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
+    dist.init_process_group('gloo', rank=rank, world_size=2)
+    os.chdir(folder)
+    metric = UncertaintyMetric(edge_width=1)
+    # Three images for two processes: the sampler repeats the first.
+    for index in ((0, 2), (1, 0))[rank]:
+        metric.process({}, [prediction(index).to_dict()])
+    torch.save(metric.evaluate(3), f'{folder}/{rank}.pth')
+    dist.destroy_process_group()
+
+
+def test_two_real_processes(tmp_path):
+    with socket.socket() as sock:
+        sock.bind(('', 0))
+        port = sock.getsockname()[1]
+    mp.spawn(run_process, (port, str(tmp_path)), nprocs=2)
+    expected = evaluate([prediction(index) for index in range(3)])
+    for rank in range(2):
+        assert torch.load(tmp_path / f'{rank}.pth') == expected

@@ -16,10 +16,14 @@ def label_edges(label: Tensor, valid: Tensor, width: int) -> Tensor:
     Returns:
         Tensor: bool of shape (H, W).
     """
-    label = label.double()
-    high = label.masked_fill(~valid, -float('inf'))
-    low = (-label).masked_fill(~valid, -float('inf'))
-    window = dict(kernel_size=2 * width + 1, stride=1, padding=width)
-    highest = F.max_pool2d(high[None, None], **window)[0, 0]
-    lowest = -F.max_pool2d(low[None, None], **window)[0, 0]
+    label = label.float()
+    highest = _window_max(label.masked_fill(~valid, -float('inf')), width)
+    lowest = -_window_max((-label).masked_fill(~valid, -float('inf')), width)
     return valid & (highest > lowest)
+
+
+def _window_max(data: Tensor, width: int) -> Tensor:
+    """Maximum within ``width`` rows and columns of each pixel, (H, W)."""
+    side = 2 * width + 1
+    data = F.max_pool2d(data[None, None], (side, 1), 1, (width, 0))
+    return F.max_pool2d(data, (1, side), 1, (0, width))[0, 0]

@@ -119,11 +119,13 @@ class UncertaintyMetric(BaseMetric):
         Args:
             results (list[dict[str, Tensor]]): One dict of each process.
         """
+        # A process without images has nothing to add.
+        results = [part for part in results if part]
+        if not results:
+            return {}
         total = {
-            name: sum(part[name].to_dense() for part in results
-                      if name in part)
-            for name in {key: None
-                         for part in results for key in part}
+            name: sum(part[name].to_dense() for part in results)
+            for name in results[0]
         }
         metrics = {}
         table = PrettyTable(['Score', 'AUROC', 'AURC', 'AUROC is within'])
@@ -224,6 +226,15 @@ class UncertaintyMetric(BaseMetric):
                 "model.type='PRCL', which gives σ², or score the softmax "
                 "alone: dict(type='UncertaintyMetric', scores=('softmax', "
                 "'entropy'))")
+        num_classes = max(len(sample['seg_logits']['data']), 2)
+        label = sample['gt_sem_seg']['data']
+        unknown = label[(label != self.ignore_index) &
+                        ((label < 0) | (label >= num_classes))]
+        if len(unknown):
+            raise ValueError(
+                f'{where}has the label {int(unknown[0])} in its mask, but the '
+                f'model predicts {num_classes} classes and ignore_index is '
+                f'{self.ignore_index}; correct the mask or the data set')
         sizes = [
             tuple(sample[name]['data'].shape[-2:])
             for name in ('pred_sem_seg', 'gt_sem_seg')

@@ -192,6 +192,10 @@ def test_one_channel_head():
     assert metrics['AUROC/variance'] > 50
 
 
+def test_no_image_at_all():
+    assert evaluate([]) == {}
+
+
 def test_image_without_labelled_pixels():
     empty = prediction(1)
     empty.gt_sem_seg.data.fill_(255)
@@ -217,6 +221,10 @@ def test_wrong_data():
     sample = prediction(0)
     del sample.gt_sem_seg
     with pytest.raises(ValueError, match='gt_sem_seg'):
+        evaluate([sample])
+    sample = prediction(0)
+    sample.gt_sem_seg.data[0, 5, 5] = 7
+    with pytest.raises(ValueError, match='0.png has the label 7'):
         evaluate([sample])
     sample = prediction(0)
     sample.gt_sem_seg = PixelData(data=torch.zeros(1, 24, 30).long())

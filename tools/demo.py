@@ -24,7 +24,7 @@ from prettytable import PrettyTable  # noqa: E402
 
 import prcl_mmseg  # noqa: E402, F401
 from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
-from prcl_mmseg.visualization import Panel, draw_sheet  # noqa: E402
+from prcl_mmseg.visualization import Panel, draw_sheets  # noqa: E402
 
 METHODS = ('supervised', 'prcl')
 
@@ -65,17 +65,13 @@ def class_ious(samples: List[SegDataSample], num_classes: int) -> List[float]:
 
 
 def draw(samples: List[SegDataSample], dataset_meta: dict, path: str) -> str:
-    """Draw image, ground truth, pseudo-label and σ² of some scenes."""
+    """Draw image, truth, pseudo-label, σ² and error of some scenes."""
     panels = [
-        Panel(
-            image=cv2.imread(sample.img_path)[..., ::-1],
-            truth=sample.gt_sem_seg.data[0].cpu().numpy(),
-            pseudo_label=sample.pred_sem_seg.data[0].cpu().numpy(),
-            variance=sample.pred_variance.data[0].cpu().numpy())
+        Panel.from_sample(cv2.imread(sample.img_path), sample)
         for sample in samples
     ]
-    return draw_sheet(panels, path, dataset_meta['classes'],
-                      dataset_meta['palette'])
+    return draw_sheets(panels, path, dataset_meta['classes'],
+                       dataset_meta['palette'])[0]
 
 
 def main() -> None:

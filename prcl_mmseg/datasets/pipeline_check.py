@@ -51,6 +51,21 @@ def find_image_loader(dataset: Any) -> Optional[Any]:
     return None
 
 
+def without_masks(pipeline: Any) -> List[Any]:
+    """The transforms of a pipeline that images without masks can take.
+
+    Args:
+        pipeline (Compose): The pipeline of a labelled dataset.
+
+    Returns:
+        list: Its transforms, without those that load masks.
+    """
+    return [
+        transform for transform in pipeline.transforms
+        if not _loads_masks(transform)
+    ]
+
+
 def check_unlabeled_pipeline(dataset: Any) -> None:
     """Refuse a pipeline that needs masks for unlabelled images.
 

@@ -2,11 +2,13 @@
 from .channels_last_hook import ChannelsLastHook
 from .mean_teacher_hook import MeanTeacherHook
 from .preflight_hook import PreflightHook
+from .probability_visualization_hook import ProbabilityVisualizationHook
 from .prototype_bank_hook import PrototypeBankHook
 from .reproducible_step_hook import ReproducibleStepHook
 from .resident_memory_hook import ResidentMemoryHook
 
 __all__ = [
     'ChannelsLastHook', 'MeanTeacherHook', 'PreflightHook',
-    'PrototypeBankHook', 'ReproducibleStepHook', 'ResidentMemoryHook'
+    'ProbabilityVisualizationHook', 'PrototypeBankHook',
+    'ReproducibleStepHook', 'ResidentMemoryHook'
 ]

@@ -1,6 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from contextlib import contextmanager
-from typing import Any, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Iterator, NamedTuple, Optional, Tuple
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -8,8 +8,12 @@ from mmseg.models.utils import resize
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ..variance_summary import arithmetic_mean
 from .embedding_branches import FixedVariance, MeanBranch, VarianceBranch
 from .feature_tap import FeatureTap, Recording
+
+# From a head and its pooled feature to one number per pixel, (N, 1, h, w).
+Summary = Callable[['ProbabilisticDecodeHead', Tensor], Tensor]
 
 
 class ProbabilisticOutput(NamedTuple):
@@ -143,21 +147,26 @@ class ProbabilisticDecodeHead(BaseModule):
         with self.tap.record(self.head) as recording:
             yield recording
 
-    def variance_map(self, recording: Recording,
-                     image_size: Tuple[int, int]) -> Tensor:
-        """Variance σ² of each pixel, averaged over the dimensions D.
+    def variance_map(self,
+                     recording: Recording,
+                     image_size: Tuple[int, int],
+                     summary: Optional[Summary] = None) -> Tensor:
+        """Variance σ² of each pixel, summarised over the dimensions D.
 
         Args:
             recording (Recording): Of a pass over images.
             image_size (tuple[int, int]): Height and width of these images.
+            summary (Callable, optional): Gives one number per pixel, fp32 of
+                shape (N, 1, h, w), for this head and the pooled feature.
+                Defaults to the mean of σ² over D.
 
         Returns:
             Tensor: fp32, (N, 1, *image_size).
         """
-        var = self.variance_branch(
-            self._pool(recording.feature(), image_size))
+        summary = summary or _mean_variance
+        feature = self._pool(recording.feature(), image_size)
         return resize(
-            var.mean(dim=1, keepdim=True),
+            summary(self, feature),
             size=image_size,
             mode='bilinear',
             align_corners=self.align_corners)
@@ -176,6 +185,10 @@ class ProbabilisticDecodeHead(BaseModule):
             if key.startswith(prefix) and not key.startswith(own):
                 plain = key[len(prefix):]
                 state_dict[f'{prefix}head.{plain}'] = state_dict.pop(key)
+
+
+def _mean_variance(head: ProbabilisticDecodeHead, feature: Tensor) -> Tensor:
+    return arithmetic_mean(head.variance_branch(feature))
 
 
 def _batch_norm_cfg(head: nn.Module) -> dict:

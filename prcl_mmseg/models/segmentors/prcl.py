@@ -11,8 +11,11 @@ from torch import Tensor
 
 from ...gaussian import DiagonalGaussian
 from ..augment import IGNORE_INDEX, PseudoLabeledBatch
+from ..decode_heads import ProbabilisticDecodeHead
 from ..losses.ramps import training_progress
 from ..prototype_bank import ClassEvidence
+from ..variance_summary import (arithmetic_mean, effective_variance,
+                                geometric_mean)
 from .config import make_probabilistic
 from .joint_forward import (JointOutput, embedding_head, joint_forward,
                             segmentor_losses)
@@ -20,6 +23,8 @@ from .mean_teacher import MeanTeacher, as_multiclass, has_unlabeled
 from .restore import restore_map
 from .semi_base import SemiInputs
 from .variance_channel import variance_channel
+
+VARIANCE_SUMMARIES = ('mean', 'log_mean', 'prototype')
 
 
 @MODELS.register_module()
@@ -33,8 +38,8 @@ class PRCL(MeanTeacher):
     virtual negatives: arXiv 2402.18117).
 
     The segmentor's (last dense) decode head is wrapped here, so its config
-    stays plain. Predictions carry the variance σ² of each pixel, averaged over
-    the embedding dimensions, as ``pred_variance``.
+    stays plain. Predictions carry the variance σ² of each pixel, one number
+    for its D embedding dimensions, as ``pred_variance``.
 
     Args:
         probabilistic_head (dict): Settings of ProbabilisticDecodeHead.
@@ -44,6 +49,12 @@ class PRCL(MeanTeacher):
         confidence_threshold (float): δ_w: unlabelled pixels of which the
             teacher is less sure are not contrasted. Defaults to 0.7.
         prototype_bank (dict): Settings of PrototypeBank.
+        variance_summary (str): What ``pred_variance`` is. 'mean' or
+            'log_mean': the arithmetic or geometric mean of σ² over D.
+            'prototype': the :func:`effective_variance`, which also grows with
+            the distance from the prototypes of the bank. It changes
+            predictions only, so it may be set at test time.
+            Defaults to 'mean'.
         **kwargs: See MeanTeacher and SemiBaseSegmentor.
     """
 
@@ -55,9 +66,15 @@ class PRCL(MeanTeacher):
                  contrast_ramp: dict = dict(type='GaussianRampDown'),
                  confidence_threshold: float = 0.7,
                  prototype_bank: dict = dict(),
+                 variance_summary: str = 'mean',
                  **kwargs) -> None:
+        if variance_summary not in VARIANCE_SUMMARIES:
+            raise ValueError(
+                f'model.variance_summary={variance_summary!r} is not known; '
+                f'use one of {VARIANCE_SUMMARIES}')
         segmentor = make_probabilistic(segmentor, probabilistic_head)
         super().__init__(segmentor, *args, **kwargs)
+        self.variance_summary = variance_summary
         self.contrast = MODELS.build(contrast)
         self.contrast_ramp = TASK_UTILS.build(contrast_ramp)
         self.confidence_threshold = confidence_threshold
@@ -126,7 +143,7 @@ class PRCL(MeanTeacher):
                  ] * len(inputs)
         if data_samples is not None:
             metas = [sample.metainfo for sample in data_samples]
-        with variance_channel(segmentor):
+        with variance_channel(segmentor, self._summarize):
             maps = segmentor.inference(inputs, metas)
         seg_logits, var = maps[:, :-1], maps[:, -1:]
         results = segmentor.postprocess_result(seg_logits, data_samples)
@@ -135,6 +152,21 @@ class PRCL(MeanTeacher):
                                    self.align_corners)
             sample.set_data(dict(pred_variance=PixelData(data=restored)))
         return results
+
+    def _summarize(self, head: ProbabilisticDecodeHead,
+                   feature: Tensor) -> Tensor:
+        """``pred_variance`` at the resolution of the embeddings."""
+        var = head.variance_branch(feature)
+        if self.variance_summary == 'mean':
+            return arithmetic_mean(var)
+        if self.variance_summary == 'log_mean':
+            return geometric_mean(var)
+        mean = head.mean_branch(feature)
+        with torch.autocast(mean.device.type, enabled=False):
+            return effective_variance(mean.float(), var,
+                                      self.prototype_bank.prototypes(),
+                                      self.prototype_bank.seen,
+                                      self.contrast.normalize)
 
     def _supervised_losses(self, inputs: SemiInputs,
                            data_samples: Any) -> dict:

@@ -1,0 +1,122 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+import random
+from contextlib import contextmanager
+from typing import Dict, Iterator, List, Optional
+
+import numpy as np
+import torch
+from mmengine.dataset import Compose
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.hooks.hook import DATA_BATCH
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+from torch import nn
+
+from ...datasets.pipeline_check import leaf_datasets, without_masks
+from ...visualization import load_items, paint_sheet, predict_panels
+from .unwrap import unwrap_model
+
+
+@HOOKS.register_module()
+class ProbabilityVisualizationHook(Hook):
+    """Draws pseudo-labels, σ² and errors while training.
+
+    The same images each time, by whoever predicts (``model.predict_with``,
+    the teacher by default): validation images with ground truth and error,
+    and unlabelled images, as whole as validation images are. Without σ² that
+    column is missing; the others are drawn for any segmentor.
+
+    The sheets go to all visualisation backends, as ``probability_val`` and
+    ``probability_unlabeled``. Training goes on as if nothing had happened:
+    the states of the random generators and the modes of all modules are put
+    back. Only the first process draws.
+
+    Args:
+        interval (int): Iterations between two drawings; the last iteration
+            is always drawn. Defaults to 1000.
+        num_val (int): Number of validation images. Defaults to 4.
+        num_unlabeled (int): Number of unlabelled images. Defaults to 4.
+        max_side (int): Images are reduced to it, in pixels. Defaults to 512.
+
+    Raises:
+        ValueError: If there is no validation data, or nothing to draw.
+    """
+
+    # After the teacher has moved and the prototypes are committed.
+    priority = 'LOW'
+
+    def __init__(self,
+                 interval: int = 1000,
+                 num_val: int = 4,
+                 num_unlabeled: int = 4,
+                 max_side: int = 512) -> None:
+        if min(num_val, num_unlabeled) < 0 or num_val + num_unlabeled == 0:
+            raise ValueError(
+                f'ProbabilityVisualizationHook: num_val={num_val} and '
+                f'num_unlabeled={num_unlabeled} leave nothing to draw; set '
+                'one of them to at least 1')
+        self.interval = interval
+        self.num_val = num_val
+        self.num_unlabeled = num_unlabeled
+        self.max_side = max_side
+        self._items: Dict[str, List[dict]] = {}
+
+    @master_only
+    def before_train(self, runner: Runner) -> None:
+        """Load the images."""
+        if runner.val_loop is None:
+            raise ValueError(
+                'custom_hooks holds a ProbabilityVisualizationHook, which '
+                'loads its images as those of val_dataloader; set '
+                'val_dataloader, val_cfg and val_evaluator, or remove the '
+                'hook')
+        val = runner.val_loop.dataloader.dataset
+        unlabeled = getattr(runner.train_dataloader.dataset, 'unlabeled', None)
+        with _undisturbed(runner.model):
+            if self.num_val:
+                self._items['val'] = load_items(val, self.num_val)
+            if self.num_unlabeled and unlabeled is not None:
+                pipeline = Compose(
+                    without_masks(leaf_datasets(val)[0].pipeline))
+                self._items['unlabeled'] = load_items(
+                    unlabeled, self.num_unlabeled, pipeline)
+
+    @master_only
+    def after_train_iter(self,
+                         runner: Runner,
+                         batch_idx: int,
+                         data_batch: DATA_BATCH = None,
+                         outputs: Optional[dict] = None) -> None:
+        """Draw, if it is time."""
+        if not (self.every_n_train_iters(runner, self.interval)
+                or runner.iter + 1 == runner.max_iters):
+            return
+        metainfo = runner.val_loop.dataloader.dataset.metainfo
+        model = unwrap_model(runner.model)
+        for name, items in self._items.items():
+            with _undisturbed(model):
+                model.eval()
+                panels = predict_panels(model, items, self.max_side)
+            sheet = paint_sheet(panels, metainfo['classes'],
+                                metainfo['palette'])
+            runner.visualizer.add_image(
+                f'probability_{name}', sheet, step=runner.iter + 1)
+
+
+@contextmanager
+def _undisturbed(model: nn.Module) -> Iterator[None]:
+    """Put random states and modes back afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    states = random.getstate(), np.random.get_state()
+    devices = []
+    if torch.cuda.is_available():
+        devices = [torch.cuda.current_device()]
+    with torch.random.fork_rng(devices):
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+            for module, mode in modes:
+                module.training = mode

@@ -1,0 +1,72 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""What may tell a doubtful pixel from the rest: larger means more doubt."""
+from typing import Dict, Sequence
+
+import torch
+from torch import Tensor
+
+SCORES = ('variance', 'softmax', 'entropy', 'product')
+# Those that look at pred_variance.
+VARIANCE_SCORES = ('variance', 'product')
+
+
+def class_logits(seg_logits: Tensor) -> Tensor:
+    """Logits in fp32 whose softmax gives the class probabilities.
+
+    Args:
+        seg_logits (Tensor): ``seg_logits`` of a prediction of mmseg: logits
+            (C, H, W), or, of a one-channel binary head, the sigmoid (1, H, W).
+
+    Returns:
+        Tensor: Of shape (max(C, 2), H, W).
+    """
+    seg_logits = seg_logits.float()
+    if len(seg_logits) > 1:
+        return seg_logits
+    logits = seg_logits.logit(eps=torch.finfo(torch.float32).eps)
+    return torch.cat([torch.zeros_like(logits), logits])
+
+
+def max_softmax(seg_logits: Tensor) -> Tensor:
+    """Probability of the most probable class, (H, W).
+
+    Args:
+        seg_logits (Tensor): As for :func:`class_logits`.
+    """
+    return class_logits(seg_logits).softmax(dim=0).amax(dim=0)
+
+
+def pixel_scores(prediction: Dict[str, Tensor],
+                 names: Sequence[str]) -> Dict[str, Tensor]:
+    """The scores of all pixels of an image.
+
+    - 'variance': σ².
+    - 'softmax': the log odds of the most probable class being the wrong one,
+      log((1-p)/p). It orders pixels as 1 - p does, which in fp32 is 0 for
+      everything above p = 1 - 6e-8.
+    - 'entropy': of the class probabilities, in nats.
+    - 'product': log(σ² (1-p)). The unit of σ² does not matter; where σ² says
+      nothing it is a constant, and the order is that of 1 - p.
+
+    Args:
+        prediction (dict[str, Tensor]): 'seg_logits', as for
+            :func:`class_logits`, and 'pred_variance', σ² of shape (1, H, W).
+        names (Sequence[str]): Which of the scores.
+
+    Returns:
+        dict[str, Tensor]: fp32 maps (H, W) by name.
+    """
+    scores = {}
+    if set(names) - {'variance'}:
+        logits = class_logits(prediction['seg_logits'])
+        best, index = logits.max(dim=0)
+        others = logits.scatter(0, index[None], -torch.inf).logsumexp(dim=0)
+        log_prob = logits.log_softmax(dim=0)
+        scores['softmax'] = others - best
+        scores['entropy'] = -(log_prob.exp() * log_prob).sum(dim=0)
+    if set(names) & set(VARIANCE_SCORES):
+        scores['variance'] = prediction['pred_variance'][0].float()
+    if 'product' in names:
+        scores['product'] = (
+            scores['variance'].log() + others - logits.logsumexp(dim=0))
+    return {name: scores[name] for name in names}

@@ -1,0 +1,102 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""One row of a probability sheet, from a prediction."""
+from dataclasses import dataclass
+from typing import Optional, Union
+
+import cv2
+import numpy as np
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from ..evaluation.pixel_scores import max_softmax
+
+
+@dataclass
+class Panel:
+    """One row of the sheet.
+
+    Args:
+        image (np.ndarray): The image, uint8 RGB, (H, W, 3).
+        pseudo_label (np.ndarray): Predicted classes, int, (H, W).
+        variance (np.ndarray, optional): σ² per pixel, float, (H, W).
+        truth (np.ndarray, optional): True classes, int, (H, W).
+        confidence (np.ndarray, optional): Max softmax per pixel, float,
+            (H, W).
+        name (str): Written beside the row. Defaults to ''.
+    """
+
+    image: np.ndarray
+    pseudo_label: np.ndarray
+    variance: Optional[np.ndarray] = None
+    truth: Optional[np.ndarray] = None
+    confidence: Optional[np.ndarray] = None
+    name: str = ''
+
+    @classmethod
+    def from_sample(cls,
+                    image: Union[Tensor, np.ndarray],
+                    sample: SegDataSample,
+                    max_side: int = 512,
+                    name: str = '') -> 'Panel':
+        """The row of a prediction, made small.
+
+        Args:
+            image (Tensor | np.ndarray): As a pipeline packs it, (C, H, W), or
+                as it was loaded, (H, W, C); with three channels BGR.
+            sample (SegDataSample): The prediction, and the truth if known.
+            max_side (int): Larger images are reduced to it, in pixels.
+                Defaults to 512.
+            name (str): Written beside the row. Defaults to ''.
+        """
+        label = sample.pred_sem_seg.data
+        height, width = label.shape[-2:]
+        ratio = min(1.0, max_side / max(height, width))
+        size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
+        maps = dict(
+            pseudo_label=label,
+            confidence=max_softmax(sample.seg_logits.data))
+        if 'gt_sem_seg' in sample:
+            maps['truth'] = sample.gt_sem_seg.data
+        if 'pred_variance' in sample:
+            maps['variance'] = sample.pred_variance.data
+        return cls(
+            image=_shrink(displayable(image), size, cv2.INTER_AREA),
+            name=name,
+            **{
+                key: _shrink(
+                    value.reshape(height, width).cpu().numpy(), size,
+                    cv2.INTER_NEAREST)
+                for key, value in maps.items()
+            })
+
+
+def displayable(image: Union[Tensor, np.ndarray]) -> np.ndarray:
+    """Any image as uint8 RGB (H, W, 3).
+
+    Three channels are BGR, as MMCV loads them. Of other images the first
+    channel is shown. What is not uint8 is stretched to its own range.
+
+    Args:
+        image (Tensor | np.ndarray): (C, H, W) if a tensor, else (H, W) or
+            (H, W, C).
+    """
+    if isinstance(image, Tensor):
+        image = image.cpu().numpy().transpose(1, 2, 0)
+    if image.ndim == 2:
+        image = image[..., None]
+    image = image[..., ::-1] if image.shape[2] == 3 else image[..., :1]
+    if image.dtype != np.uint8:
+        image = image.astype(np.float32)
+        low, high = image.min(), image.max()
+        image = (255 * (image - low) / max(high - low, 1e-12)).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))
+
+
+def _shrink(data: np.ndarray, size: tuple, interpolation: int) -> np.ndarray:
+    """Resize to (width, height)."""
+    if data.shape[1::-1] == size:
+        return data
+    if data.dtype not in (np.uint8, np.float32):
+        # Class indices; fp32 holds them exactly.
+        data = data.astype(np.float32)
+    return cv2.resize(data, size, interpolation=interpolation)

@@ -1,0 +1,123 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Draw images beside their pseudo-labels, σ² and errors.
+
+``python tools/analysis_tools/visualize_probability.py CONFIG CHECKPOINT``
+"""
+import argparse
+import os.path as osp
+import sys
+from pathlib import Path
+from typing import List
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+# First of all, to say so if the packages below don't fit.
+import prcl_mmseg  # noqa: E402, F401
+
+import torch  # noqa: E402
+from mmengine.config import Config, DictAction  # noqa: E402
+from mmengine.dataset import Compose  # noqa: E402
+from mmengine.registry import init_default_scope  # noqa: E402
+from mmseg.apis import init_model  # noqa: E402
+from mmseg.registry import DATASETS  # noqa: E402
+
+from prcl_mmseg.datasets import UnlabeledDataset  # noqa: E402
+from prcl_mmseg.datasets.pipeline_check import without_masks  # noqa: E402
+from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
+from prcl_mmseg.visualization import (  # noqa: E402
+    draw_sheets, load_items, predict_panels)
+
+
+def parse_args() -> tuple:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
+        '--images', help='folder of images, subfolders included')
+    source.add_argument(
+        '--split',
+        choices=['val', 'test', 'unlabeled'],
+        default='val',
+        help='data set of the config; val by default')
+    parser.add_argument(
+        '--out',
+        default='probability.png',
+        help='PNG file to write; many images go to _1, _2 and so on')
+    parser.add_argument(
+        '--max-images',
+        type=int,
+        default=16,
+        help='draw at most so many, spread over the data; 16 by default')
+    parser.add_argument(
+        '--rows', type=int, default=8, help='images per file; 8 by default')
+    parser.add_argument(
+        '--role',
+        choices=['teacher', 'student'],
+        help='who predicts; by default as the config says')
+    parser.add_argument(
+        '--device', help='cpu, cuda:1, ...; by default a GPU if there is one')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='override settings of the config, as key=value pairs')
+    args = parser.parse_args()
+    for what in ('config', 'checkpoint'):
+        path = getattr(args, what)
+        if not osp.isfile(path):
+            parser.error(f'{what} {path!r} does not exist')
+    if args.images is not None and not osp.isdir(args.images):
+        parser.error(f'--images {args.images!r} is no folder')
+    if not args.out.lower().endswith('.png'):
+        parser.error(f'--out {args.out!r} must end with .png')
+    if args.max_images < 1 or args.rows < 1:
+        parser.error('--max-images and --rows must be at least 1')
+    cfg = Config.fromfile(args.config)
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    adapt_to_run(cfg, launcher='none')
+    if args.role is not None:
+        cfg.model.predict_with = args.role
+    args.device = args.device or (
+        'cuda:0' if torch.cuda.is_available() else 'cpu')
+    return args, cfg, parser
+
+
+def load(args: argparse.Namespace, cfg: Config,
+         parser: argparse.ArgumentParser) -> List[dict]:
+    """Load the images that were asked for."""
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    if args.images is None and args.split != 'unlabeled':
+        dataset = DATASETS.build(cfg[f'{args.split}_dataloader'].dataset)
+        return load_items(dataset, args.max_images)
+    if args.images is not None:
+        dataset = UnlabeledDataset(data_root=args.images)
+    else:
+        config = cfg.train_dataloader.dataset.get('unlabeled')
+        if config is None:
+            parser.error('--split unlabeled: train_dataloader.dataset.'
+                         f'unlabeled is missing in {args.config}')
+        dataset = DATASETS.build(config)
+    if len(dataset) == 0:
+        parser.error(f'{args.images or "the unlabelled data set"} holds no '
+                     'image')
+    pipeline = cfg.get('test_pipeline') or \
+        cfg.test_dataloader.dataset.pipeline
+    return load_items(dataset, args.max_images,
+                      Compose(without_masks(Compose(pipeline))))
+
+
+def main() -> None:
+    args, cfg, parser = parse_args()
+    items = load(args, cfg, parser)
+    model = init_model(cfg, args.checkpoint, device=args.device)
+    panels = predict_panels(model, items)
+    meta = model.dataset_meta
+    for path in draw_sheets(panels, args.out, meta['classes'],
+                            meta['palette'], args.rows):
+        print(f'Written: {path}')
+
+
+if __name__ == '__main__':
+    main()

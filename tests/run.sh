@@ -10,4 +10,7 @@ case ${1:-} in
     openmmlab) STACK=openmmlab; VENV=.venv-openmmlab; shift ;;
 esac
 bash tools/setup_env.sh "$STACK" "$VENV"
-exec "$VENV/bin/python" -m pytest "$@"
+# Two processes of one thread each: threads that wait for each other in so
+# small networks cost more than they bring.
+export OMP_NUM_THREADS=1
+exec "$VENV/bin/python" -m pytest -n 2 "$@"

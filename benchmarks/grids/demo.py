@@ -1,4 +1,4 @@
-# Generated scenes: no download, a few minutes on two CPU cores.
+# Generated scenes: no download, some minutes on two CPU cores.
 methods = dict(
     supervised=dict(config='configs/supervised/supervised_demo.py'),
     mean_teacher=dict(
@@ -7,8 +7,3 @@ methods = dict(
 # The 4 labelled and 240 unlabelled scenes that the configs name.
 splits = dict(n4=dict())
 seeds = [0, 1]
-cfg_options = {
-    'train_cfg.max_iters': 300,
-    'train_cfg.val_interval': 100,
-    'default_hooks.checkpoint.interval': 100
-}

@@ -74,8 +74,9 @@ class Commands:
         with self._guard:
             self._stopped = True
             for process in self._running:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+                if process.poll() is None:
+                    with suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
 
 
 @contextmanager

@@ -1,11 +1,12 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """What the tools of mmseg leave to the user: fitting a config to the run."""
 import os
-from typing import Any
 
 import torch
 import torch.distributed as torch_dist
 from mmengine.config import Config
+
+from .config_parts import replace_sync_bn
 
 # Where each launcher tells the number of processes.
 WORLD_SIZE = dict(
@@ -56,18 +57,6 @@ def count_processes(launcher: str) -> int:
 def remember_local_rank(local_rank: int) -> None:
     """Let launchers that pass the rank as an argument work like the others."""
     os.environ.setdefault('LOCAL_RANK', str(local_rank))
-
-
-def replace_sync_bn(node: Any) -> None:
-    """Turn every SyncBN of a config into BN, in place."""
-    if isinstance(node, (list, tuple)):
-        for child in node:
-            replace_sync_bn(child)
-    elif isinstance(node, dict):
-        if node.get('type') in ('SyncBN', 'MMSyncBN'):
-            node['type'] = 'BN'
-        for child in node.values():
-            replace_sync_bn(child)
 
 
 def leave_group() -> None:

@@ -19,6 +19,7 @@ from ..models.decode_heads import ProbabilisticDecodeHead
 from ..models.segmentors import SemiBaseSegmentor
 from ..models.segmentors.config import adapt_segmentor
 from ..models.segmentors.joint_forward import decode_heads
+from .config_parts import config_dicts, drop_pretrained_init
 from .launch import adapt_to_run
 from .published_checkpoint import plain_weights
 
@@ -217,17 +218,10 @@ def check_export(model: SemiBaseSegmentor, segmentor: dict,
 
 def forget_weights(cfg: Any) -> Any:
     """A copy of a config that loads no pretrained weights."""
-    if isinstance(cfg, (list, tuple)):
-        return type(cfg)(forget_weights(value) for value in cfg)
-    if not isinstance(cfg, dict):
-        return copy.deepcopy(cfg)
-    cfg = copy.copy(cfg)
-    cfg.pop('pretrained', None)
-    init_cfg = cfg.get('init_cfg')
-    if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained':
-        del cfg['init_cfg']
-    for key, value in cfg.items():
-        cfg[key] = forget_weights(value)
+    cfg = copy.deepcopy(cfg)
+    for part in config_dicts(cfg):
+        part.pop('pretrained', None)
+    drop_pretrained_init(cfg)
     return cfg
 
 

@@ -1,8 +1,10 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Which parts of a config need this package."""
-from typing import Any, Iterator, List, Sequence
+from typing import Any, List, Sequence
 
 from mmengine.registry import Registry
+
+from .config_parts import config_dicts
 
 OWN_PACKAGE = __name__.split('.')[0]
 
@@ -29,13 +31,3 @@ def _is_own_type(name: str, registries: Sequence[Registry]) -> bool:
         getattr(registry.module_dict.get(name), '__module__', '')
         for registry in registries)
     return any(module.split('.')[0] == OWN_PACKAGE for module in modules)
-
-
-def config_dicts(node: Any) -> Iterator[dict]:
-    """Every dict in a config, the outer before the inner."""
-    if isinstance(node, dict):
-        yield node
-        node = list(node.values())
-    if isinstance(node, (list, tuple)):
-        for child in node:
-            yield from config_dicts(child)

@@ -12,8 +12,9 @@ from mmseg.registry import (DATA_SAMPLERS, HOOKS, LOG_PROCESSORS,
                             VISUALIZERS)
 
 from ..models.segmentors.config import adapt_segmentor
-from .launch import replace_sync_bn
-from .own_types import OWN_PACKAGE, config_dicts, own_types
+from .config_parts import (config_dicts, drop_pretrained_init,
+                           replace_sync_bn)
+from .own_types import OWN_PACKAGE, own_types
 from .plain_dataset import NoPlainDataset, plain_dataset
 
 # Settings that prediction has a use for, taken over as they are, with the
@@ -73,10 +74,7 @@ def plain_model(model: dict) -> dict:
         segmentor['decode_head'] = _unwrap_head(head)
     replace_sync_bn(segmentor)
     segmentor.pop('pretrained', None)
-    for part in list(config_dicts(segmentor)):
-        init = part.get('init_cfg')
-        if isinstance(init, dict) and init.get('type') == 'Pretrained':
-            part.pop('init_cfg')
+    drop_pretrained_init(segmentor)
     own = own_types(segmentor, MODELS)
     if own:
         raise ValueError(

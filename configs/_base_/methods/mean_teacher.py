@@ -22,5 +22,6 @@ method = dict(
 custom_hooks = [
     dict(type='PreflightHook'),
     dict(type='ReproducibleStepHook'),
-    dict(type='MeanTeacherHook')
+    dict(type='MeanTeacherHook'),
+    dict(type='TrainingHealthHook')
 ]

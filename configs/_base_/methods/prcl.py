@@ -21,5 +21,6 @@ custom_hooks = [
     dict(type='PreflightHook'),
     dict(type='ReproducibleStepHook'),
     dict(type='MeanTeacherHook'),
-    dict(type='PrototypeBankHook')
+    dict(type='PrototypeBankHook'),
+    dict(type='TrainingHealthHook')
 ]

@@ -6,9 +6,10 @@ from .probability_visualization_hook import ProbabilityVisualizationHook
 from .prototype_bank_hook import PrototypeBankHook
 from .reproducible_step_hook import ReproducibleStepHook
 from .resident_memory_hook import ResidentMemoryHook
+from .training_health_hook import TrainingHealthHook
 
 __all__ = [
     'ChannelsLastHook', 'MeanTeacherHook', 'PreflightHook',
     'ProbabilityVisualizationHook', 'PrototypeBankHook',
-    'ReproducibleStepHook', 'ResidentMemoryHook'
+    'ReproducibleStepHook', 'ResidentMemoryHook', 'TrainingHealthHook'
 ]

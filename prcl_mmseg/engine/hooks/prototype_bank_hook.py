@@ -18,23 +18,17 @@ class PrototypeBankHook(Hook):
     forward pass, so every process commits the same and the banks stay equal.
 
     Into the log go the number of classes seen, and the mean σ² of their
-    prototypes as it is and for the least certain class; every
-    ``table_interval`` iterations a table of all classes.
+    prototypes as it is and for the least certain class.
 
     Args:
         log_interval (int): Iterations between two log entries.
             Defaults to 50.
-        table_interval (int): Iterations between two tables. 0 prints none.
-            Defaults to 5000.
     """
 
     priority = 'NORMAL'
 
-    def __init__(self,
-                 log_interval: int = 50,
-                 table_interval: int = 5000) -> None:
+    def __init__(self, log_interval: int = 50) -> None:
         self.log_interval = log_interval
-        self.table_interval = table_interval
 
     def before_train(self, runner: Runner) -> None:
         """Raise ValueError if the model has no prototype bank."""
@@ -56,8 +50,6 @@ class PrototypeBankHook(Hook):
             bank.commit()
         if self.every_n_train_iters(runner, self.log_interval):
             self._log_scalars(runner, bank)
-        if self.every_n_train_iters(runner, self.table_interval):
-            self._log_table(runner, bank)
 
     def _log_scalars(self, runner: Runner, bank: PrototypeBank) -> None:
         seen = bank.seen
@@ -68,16 +60,3 @@ class PrototypeBankHook(Hook):
                             ('prototype_variance', var.mean()),
                             ('prototype_variance_max', var.max())):
             runner.message_hub.update_scalar(f'train/{name}', value.item())
-
-    def _log_table(self, runner: Runner, bank: PrototypeBank) -> None:
-        classes = runner.train_dataloader.dataset.metainfo.get('classes')
-        names = classes or [str(i) for i in range(len(bank.count))]
-        rows = zip(names, bank.count.tolist(),
-                   bank.prototypes().var.mean(dim=1).tolist())
-        lines = [
-            f'  {name:<20s} {count:>12.0f} {var:>8.4f}'
-            if count else f'  {name:<20s} not seen yet'
-            for name, count, var in rows
-        ]
-        runner.logger.info('Prototypes: class, pixels remembered, mean σ²\n' +
-                           '\n'.join(lines))

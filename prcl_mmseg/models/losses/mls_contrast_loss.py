@@ -113,8 +113,8 @@ class MLSContrastLoss(nn.Module):
         Returns:
             dict[str, Tensor]: 'loss_contrast', and the monitors
             'positive_score' and 'negative_score' (mean MLS of the anchors
-            with their prototype and with their negatives) and
-            'anchor_classes'.
+            with their prototype and with their negatives),
+            'anchor_classes', and 'anchors' of each class, (C,).
         """
         scene = self._scene(pixels, label, valid, evidence, bank)
         hard = self.anchors.candidates(label, valid, own_prob,
@@ -138,7 +138,8 @@ class MLSContrastLoss(nn.Module):
             loss_contrast=self.loss_weight * loss,
             positive_score=_mean(positive, weight),
             negative_score=_mean(negative, weight, log_weight),
-            anchor_classes=usable.sum().float())
+            anchor_classes=usable.sum().float(),
+            anchors=_anchors_of_classes(index, classes, usable))
 
     @torch.no_grad()
     def _scene(self, pixels: DiagonalGaussian, label: Tensor, valid: Tensor,
@@ -155,6 +156,14 @@ class MLSContrastLoss(nn.Module):
             temperature=self.temperature,
             reduction=self.reduction,
             normalize=self.normalize)
+
+
+def _anchors_of_classes(index: Tensor, classes: Tensor,
+                        usable: Tensor) -> Tensor:
+    """How many anchors each class has, (C,)."""
+    tiles = torch.zeros_like(usable, dtype=torch.float32)
+    tiles.index_add_(0, classes, usable[classes].float())
+    return tiles * index.shape[1]
 
 
 @torch.no_grad()

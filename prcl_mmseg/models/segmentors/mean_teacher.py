@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..augment import IGNORE_INDEX, PseudoLabeledBatch
 from ..data_preprocessor import real_pixels
+from ..training_health import TrainingHealth
 from .joint_forward import JointOutput, joint_forward, segmentor_losses
 from .semi_base import SemiBaseSegmentor, SemiInputs
 
@@ -42,6 +43,7 @@ class MeanTeacher(SemiBaseSegmentor):
                 "use teacher=dict(type='EMATeacher')")
         self.strong_augment = MODELS.build(strong_augment)
         self.pseudo_label_loss = MODELS.build(pseudo_label_loss)
+        self.health = TrainingHealth(self.num_classes)
 
     def loss(self, inputs: SemiInputs, data_samples: Any) -> dict:
         """L_sup + λ_u L_unsup; L_sup alone without unlabelled images."""
@@ -50,9 +52,11 @@ class MeanTeacher(SemiBaseSegmentor):
         strong = self.strong_view(inputs['unlabeled'],
                                   data_samples['unlabeled'])
         output = self.student_pass(inputs['labeled'], strong)
-        losses = segmentor_losses(self.student, output,
-                                  data_samples['labeled'])
+        labeled = data_samples['labeled']
+        losses = segmentor_losses(self.student, output, labeled)
         losses.update(self.pseudo_label_losses(output, strong))
+        self.health.add_masks(
+            labels=label_maps(labeled), pseudo_labels=strong.label)
         return losses
 
     def strong_view(self, images: Tensor,
@@ -125,6 +129,12 @@ class MeanTeacher(SemiBaseSegmentor):
 def has_unlabeled(inputs: SemiInputs) -> bool:
     """Whether a batch has an unlabelled part."""
     return isinstance(inputs, dict) and 'unlabeled' in inputs
+
+
+def label_maps(data_samples: SampleList) -> Tensor:
+    """The masks of labelled images, int64 (N, H, W)."""
+    return torch.stack(
+        [sample.gt_sem_seg.data[0] for sample in data_samples]).long()
 
 
 def as_multiclass(seg_logits: Tensor) -> Tensor:

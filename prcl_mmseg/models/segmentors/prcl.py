@@ -14,12 +14,14 @@ from ..augment import IGNORE_INDEX, PseudoLabeledBatch
 from ..decode_heads import ProbabilisticDecodeHead
 from ..losses.ramps import training_progress
 from ..prototype_bank import ClassEvidence
+from ..training_health import gradient_norms
 from ..variance_summary import (arithmetic_mean, effective_variance,
                                 geometric_mean)
 from .config import make_probabilistic
 from .joint_forward import (JointOutput, embedding_head, joint_forward,
                             segmentor_losses)
-from .mean_teacher import MeanTeacher, as_multiclass, has_unlabeled
+from .mean_teacher import (MeanTeacher, as_multiclass, has_unlabeled,
+                           label_maps)
 from .restore import restore_map
 from .semi_base import SemiInputs
 from .variance_channel import variance_channel
@@ -99,6 +101,12 @@ class PRCL(MeanTeacher):
         losses = segmentor_losses(self.student, output, labeled)
         losses.update(self.pseudo_label_losses(output, strong))
         losses.update(self.contrast_losses(output, labeled, strong))
+        self.health.add_masks(
+            labels=label_maps(labeled), pseudo_labels=strong.label)
+        if self.health.gradients_wanted:
+            losses.update(
+                gradient_norms(losses, ('loss_pseudo', 'loss_contrast'),
+                               output.features))
         return losses
 
     def contrast_losses(self, output: JointOutput, labeled: SampleList,
@@ -125,6 +133,11 @@ class PRCL(MeanTeacher):
         losses['loss_contrast'] *= self.contrast_ramp(training_progress())
         losses['contrast_ratio'] = valid.float().mean()
         losses['mean_variance'] = pixels.var.detach().mean()
+        label = label.where(valid, self.num_classes)
+        self.health.add(
+            anchors=losses.pop('anchors'),
+            pixels=self.health.class_sums(label),
+            variance=self.health.class_sums(label, pixels.var.mean(dim=1)))
         return losses
 
     def predict(self,
@@ -184,8 +197,7 @@ class PRCL(MeanTeacher):
             self, output: JointOutput, labeled: SampleList,
             strong: PseudoLabeledBatch) -> Tuple[Tensor, Tensor]:
         """Labels and validity of each embedding, both (N, h, w)."""
-        truth = torch.stack(
-            [sample.gt_sem_seg.data[0] for sample in labeled]).long()
+        truth = label_maps(labeled)
         label = torch.cat([truth, strong.label])
         valid = torch.cat([
             truth != self.ignore_index,

@@ -1,0 +1,225 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from typing import Dict, List, Optional, Set
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.hooks.hook import DATA_BATCH
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+from torch import Tensor
+
+from ...models.training_health import ClassTotals
+from .unwrap import unwrap_model
+
+# What to do about a loss that stays 0.
+CURES = dict(
+    loss_pseudo='the teacher is sure of no pixel (pseudo_weight is 0); lower '
+    'model.pseudo_label_loss.threshold',
+    loss_contrast='no class has hard pixels (anchor_classes is 0); lower '
+    'model.confidence_threshold if contrast_ratio is small, or raise '
+    'model.contrast.anchors.threshold')
+
+
+@HOOKS.register_module()
+class TrainingHealthHook(Hook):
+    """Tells whether a semi-supervised training is doing well.
+
+    Every ``interval`` iterations the log gets ``pseudo_label_classes``, the
+    effective number of classes of the pseudo-labels (the exponential of the
+    entropy of their histogram) and, with a contrast, ``gradient_pseudo`` and
+    ``gradient_contrast``: the L2 norms of the gradients of both losses, as
+    they are weighted at that time, at the features of the backbone (and neck).
+
+    Every ``table_interval`` iterations it gets a table of all classes, whose
+    numbers also go to the visualisation backends as ``health/...``: shares of
+    the class among labelled and pseudo-labelled pixels (as the student sees
+    them, strongly augmented), anchors per step, mean σ² of its pixels and of
+    its prototype.
+
+    It warns, once until things are better, if for ``patience`` iterations
+
+    - a loss was exactly 0,
+    - the pseudo-labels had collapsed: their effective number of classes was
+      below ``collapse`` times that of the labelled masks,
+    - no pixel was pseudo-labelled as a class that labelled masks show.
+
+    Args:
+        interval (int): Iterations between two looks. Defaults to 50.
+        table_interval (int): Iterations between two tables. 0 makes none.
+            Defaults to 1000.
+        patience (int): Iterations before a warning. Defaults to 500.
+        collapse (float): See above. Defaults to 0.5.
+    """
+
+    # After the losses have reached the message hub, before the log is made.
+    priority = 'NORMAL'
+
+    def __init__(self,
+                 interval: int = 50,
+                 table_interval: int = 1000,
+                 patience: int = 500,
+                 collapse: float = 0.5) -> None:
+        self.interval = interval
+        self.table_interval = table_interval
+        self.patience = patience
+        self.collapse = collapse
+        self._since_table: Optional[Tensor] = None
+        self._table_steps = 0
+        self._collapsed_for = 0
+        self._missing_for: Optional[Tensor] = None
+        self._warned: Set[str] = set()
+
+    def before_train(self, runner: Runner) -> None:
+        """Raise ValueError if the model has no pseudo-labels to watch."""
+        model = unwrap_model(runner.model)
+        if not hasattr(model, 'health'):
+            raise ValueError(
+                'custom_hooks holds a TrainingHealthHook, but the model '
+                f'{type(model).__name__} learns from no pseudo-labels; '
+                "remove the hook or use model.type='MeanTeacher' or 'PRCL'")
+
+    def before_train_iter(self,
+                          runner: Runner,
+                          batch_idx: int,
+                          data_batch: DATA_BATCH = None) -> None:
+        """Ask for the gradients if this iteration is looked at."""
+        model = unwrap_model(runner.model)
+        model.health.gradients_wanted = self.every_n_train_iters(
+            runner, self.interval)
+
+    def after_train_iter(self,
+                         runner: Runner,
+                         batch_idx: int,
+                         data_batch: DATA_BATCH = None,
+                         outputs: Optional[dict] = None) -> None:
+        """Look, log and warn, if it is time."""
+        if not self.every_n_train_iters(runner, self.interval):
+            return
+        self._watch_losses(runner)
+        totals = unwrap_model(runner.model).health.read()
+        if totals is None:
+            return
+        self._watch_pseudo_labels(runner, totals)
+        self._collect(totals)
+        if self.every_n_train_iters(runner, self.table_interval):
+            self._log_table(runner)
+
+    def _watch_losses(self, runner: Runner) -> None:
+        for key, history in runner.message_hub.log_scalars.items():
+            name = key[len('train/'):]
+            if not key.startswith('train/') or 'loss' not in name:
+                continue
+            values, _ = history.data
+            recent = values[-self.patience:]
+            self._warn(
+                runner, name,
+                len(recent) == self.patience and not recent.any(),
+                f'{name} was exactly 0 in the last {self.patience} '
+                f'iterations: {CURES.get(name, "look at its loss_weight")}')
+
+    def _watch_pseudo_labels(self, runner: Runner,
+                             totals: ClassTotals) -> None:
+        number = _effective_classes(totals.pseudo_labels)
+        runner.message_hub.update_scalar('train/pseudo_label_classes', number)
+        expected = _effective_classes(totals.labels)
+        collapsed = number < self.collapse * expected
+        self._collapsed_for = \
+            self._collapsed_for + self.interval if collapsed else 0
+        self._warn(
+            runner, 'collapse', self._collapsed_for >= self.patience,
+            f'The pseudo-labels have collapsed to {number:.1f} effective '
+            f'classes, where labelled masks have {expected:.1f}, for '
+            f'{self._collapsed_for} iterations. Train with labelled images '
+            'alone first (load_from), raise '
+            'model.pseudo_label_loss.threshold, or lower its loss_weight')
+        self._watch_missing(runner, totals)
+
+    def _watch_missing(self, runner: Runner, totals: ClassTotals) -> None:
+        missing = (totals.pseudo_labels == 0) & (totals.labels > 0)
+        if self._missing_for is None:
+            self._missing_for = torch.zeros_like(totals.labels)
+        self._missing_for = (self._missing_for + self.interval) * missing
+        for index, name in enumerate(_class_names(runner, len(missing))):
+            self._warn(
+                runner, f'class {name}',
+                bool(self._missing_for[index] >= self.patience),
+                f'No pixel was pseudo-labelled as class {name!r} in the last '
+                f'{self.patience} iterations, though labelled masks show it: '
+                'the unlabelled images lack it, or the teacher has lost it. '
+                'Give it more labelled pixels or a class_weight')
+
+    def _warn(self, runner: Runner, topic: str, holds: bool,
+              message: str) -> None:
+        if not holds:
+            self._warned.discard(topic)
+        elif topic not in self._warned:
+            self._warned.add(topic)
+            runner.logger.warning(message)
+
+    def _collect(self, totals: ClassTotals) -> None:
+        """Add up what the next table is made of."""
+        packed = torch.stack(totals)
+        if self._since_table is not None:
+            packed = packed + self._since_table
+        self._since_table = packed
+        self._table_steps += self.interval
+
+    def _log_table(self, runner: Runner) -> None:
+        totals = ClassTotals(*self._since_table)
+        columns = {
+            'labelled %': _percent(totals.labels),
+            'pseudo-labelled %': _percent(totals.pseudo_labels)
+        }
+        bank = getattr(
+            unwrap_model(runner.model), 'prototype_bank', None)
+        if bank is not None:
+            prototype_variance = bank.prototypes().var.mean(dim=1)
+            columns['anchors per step'] = totals.anchors / self._table_steps
+            columns['pixel σ²'] = totals.variance / totals.pixels
+            columns['prototype σ²'] = prototype_variance.where(
+                bank.seen, torch.nan).cpu()
+        names = _class_names(runner, len(totals.labels))
+        runner.logger.info(f'Classes in the last {self._table_steps} '
+                           f'iterations:\n{_format_table(names, columns)}')
+        for title, values in columns.items():
+            tag = title.replace(' ', '_').replace('%', 'percent')
+            runner.visualizer.add_scalars(
+                {
+                    f'health/{tag}/{name}': value
+                    for name, value in zip(names, values.tolist())
+                    if value == value
+                },
+                step=runner.iter + 1)
+        self._since_table, self._table_steps = None, 0
+
+
+def _effective_classes(pixels: Tensor) -> float:
+    """exp(entropy): C for a uniform histogram, 1 for a single class."""
+    share = pixels / pixels.sum().clamp(min=1)
+    return float(torch.special.entr(share).sum().exp())
+
+
+def _percent(pixels: Tensor) -> Tensor:
+    return 100 * pixels / pixels.sum().clamp(min=1)
+
+
+def _class_names(runner: Runner, number: int) -> List[str]:
+    classes = runner.train_dataloader.dataset.metainfo.get('classes')
+    return list(classes or map(str, range(number)))
+
+
+def _format_table(names: List[str], columns: Dict[str, Tensor]) -> str:
+    """A row for each class; what is not known is a dash."""
+    width = max(len(name) for name in ['class', *names])
+    lines = ['  ' + '  '.join(['class'.ljust(width), *columns])]
+    for row, name in enumerate(names):
+        cells = [
+            _format_number(values[row]).rjust(len(title))
+            for title, values in columns.items()
+        ]
+        lines.append('  ' + '  '.join([name.ljust(width), *cells]))
+    return '\n'.join(lines)
+
+
+def _format_number(value: Tensor) -> str:
+    return '-' if value.isnan() else f'{float(value):.4g}'

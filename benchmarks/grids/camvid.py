@@ -34,6 +34,10 @@ seeds = [0, 1, 2]
 cfg_options = {
     'train_dataloader.num_workers': 1,
     'val_dataloader.num_workers': 1,
-    'test_dataloader.num_workers': 1
+    'test_dataloader.num_workers': 1,
+    'test_evaluator': [
+        dict(type='IoUMetric', iou_metrics=['mIoU']),
+        dict(type='UncertaintyMetric')
+    ]
 }
 pseudo_labels = True

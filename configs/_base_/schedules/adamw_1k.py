@@ -9,4 +9,7 @@ param_scheduler = [
         type='LinearLR', start_factor=1e-2, by_epoch=False, begin=0, end=50),
     dict(type='PolyLR', power=0.9, eta_min=0, begin=50, by_epoch=False)
 ]
-default_hooks = dict(checkpoint=dict(interval=400))
+default_hooks = dict(
+    checkpoint=dict(interval=400),
+    # Much faster on a CPU, too.
+    channels_last=dict(type='ChannelsLastHook'))

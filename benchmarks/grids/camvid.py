@@ -2,10 +2,12 @@
 methods = dict(
     supervised=dict(
         config='configs/supervised/'
-        'supervised_efficientnet-lite0_camvid_1-16.py'),
+        'supervised_efficientnet-lite0_camvid_1-16.py',
+        cfg_options={'test_evaluator.1.scores': ('softmax', 'entropy')}),
     mean_teacher=dict(
         config='configs/mean_teacher/'
-        'mean_teacher_efficientnet-lite0_camvid_1-16.py'),
+        'mean_teacher_efficientnet-lite0_camvid_1-16.py',
+        cfg_options={'test_evaluator.1.scores': ('softmax', 'entropy')}),
     prcl_reference=dict(
         config='configs/prcl/'
         'prcl_reference_efficientnet-lite0_camvid_1-16.py'),
@@ -30,8 +32,8 @@ splits = {
         unlabeled='splits/seed{seed}_1_16/unlabeled.txt')
 }
 seeds = [0, 1, 2]
-# One data worker suffices for so small images.
 cfg_options = {
+    # One data worker suffices for so small images.
     'train_dataloader.num_workers': 1,
     'val_dataloader.num_workers': 1,
     'test_dataloader.num_workers': 1,

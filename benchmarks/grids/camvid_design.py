@@ -1,0 +1,29 @@
+# How the defaults of CamVid were found: variants of the methods with 6
+# labelled images, to be compared on validation.
+_base_ = './camvid.py'
+methods = dict(
+    _delete_=True,
+    mean_teacher_sure_08=dict(
+        config='configs/mean_teacher/'
+        'mean_teacher_efficientnet-lite0_camvid_1-16.py',
+        cfg_options={
+            'model.pseudo_label_loss.threshold': 0.8,
+            'test_evaluator.1.scores': ('softmax', 'entropy')
+        }),
+    # The variance branch learns as fast as the rest.
+    prcl_sure_08_weight_1=dict(
+        config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
+        cfg_options={
+            'model.pseudo_label_loss.threshold': 0.8,
+            'model.contrast.loss_weight': 1.0,
+            'optim_wrapper.paramwise_cfg.custom_keys.variance_branch.lr_mult':
+            1.0
+        }))
+splits = {
+    '_delete_': True,
+    'n6':
+    dict(
+        labeled='splits/uniform_n6/labeled.txt',
+        unlabeled='splits/uniform_n6/unlabeled.txt')
+}
+seeds = [0, 1]

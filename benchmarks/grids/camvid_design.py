@@ -18,6 +18,23 @@ methods = dict(
             'model.contrast.loss_weight': 1.0,
             'optim_wrapper.paramwise_cfg.custom_keys.variance_branch.lr_mult':
             1.0
+        }),
+    # Doubtful pixels don't count, instead of whole images.
+    mean_teacher_pixel_09=dict(
+        config='configs/mean_teacher/'
+        'mean_teacher_efficientnet-lite0_camvid_1-16.py',
+        cfg_options={
+            'model.pseudo_label_loss.weighting': 'pixel',
+            'model.pseudo_label_loss.threshold': 0.9,
+            'test_evaluator.1.scores': ('softmax', 'entropy')
+        }),
+    prcl_pixel_09=dict(
+        config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
+        cfg_options={
+            'model.pseudo_label_loss.weighting': 'pixel',
+            'model.pseudo_label_loss.threshold': 0.9,
+            'optim_wrapper.paramwise_cfg.custom_keys.variance_branch.lr_mult':
+            1.0
         }))
 splits = {
     '_delete_': True,

@@ -17,6 +17,8 @@ def train(path: str, work_dir, hook: dict, **options) -> str:
     cfg = Config.fromfile(path)
     cfg.work_dir = str(work_dir)
     cfg.experiment_name = str(work_dir)
+    # Visualizers are kept by name.
+    cfg.visualizer.name = str(work_dir)
     cfg.merge_from_dict(options)
     for settings in cfg.custom_hooks:
         if settings['type'] == 'TrainingHealthHook':

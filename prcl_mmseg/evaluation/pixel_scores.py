@@ -5,9 +5,13 @@ from typing import Dict, Sequence
 import torch
 from torch import Tensor
 
-SCORES = ('variance', 'softmax', 'entropy', 'product')
+SCORES = ('variance', 'softmax', 'entropy', 'product', 'prototype',
+          'prototype_product')
 # Those that look at pred_variance.
 VARIANCE_SCORES = ('variance', 'product')
+# Those that look at pred_posterior.
+PROTOTYPE_SCORES = ('prototype', 'prototype_product')
+_SMALLEST_DOUBT = 2.0**-24
 
 
 def class_logits(seg_logits: Tensor) -> Tensor:
@@ -47,26 +51,36 @@ def pixel_scores(prediction: Dict[str, Tensor],
     - 'entropy': of the class probabilities, in nats.
     - 'product': log(σ² (1-p)). The unit of σ² does not matter; where σ² says
       nothing it is a constant, and the order is that of 1 - p.
+    - 'prototype': 1 - q, with q the probability of the predicted class given
+      the embedding.
+    - 'prototype_product': log((1-q) (1-p)).
 
     Args:
         prediction (dict[str, Tensor]): 'seg_logits', as for
-            :func:`class_logits`, and 'pred_variance', σ² of shape (1, H, W).
+            :func:`class_logits`, and, (1, H, W), 'pred_variance', σ², and
+            'pred_posterior', q.
         names (Sequence[str]): Which of the scores.
 
     Returns:
         dict[str, Tensor]: fp32 maps (H, W) by name.
     """
     scores = {}
-    if set(names) - {'variance'}:
+    if set(names) - {'variance', 'prototype'}:
         logits = class_logits(prediction['seg_logits'])
         best, index = logits.max(dim=0)
         others = logits.scatter(0, index[None], -torch.inf).logsumexp(dim=0)
         log_prob = logits.log_softmax(dim=0)
+        log_doubt = others - logits.logsumexp(dim=0)
         scores['softmax'] = others - best
         scores['entropy'] = -(log_prob.exp() * log_prob).sum(dim=0)
     if set(names) & set(VARIANCE_SCORES):
         scores['variance'] = prediction['pred_variance'][0].float()
     if 'product' in names:
-        scores['product'] = (
-            scores['variance'].log() + others - logits.logsumexp(dim=0))
+        scores['product'] = scores['variance'].log() + log_doubt
+    if set(names) & set(PROTOTYPE_SCORES):
+        scores['prototype'] = 1 - prediction['pred_posterior'][0].float()
+    if 'prototype_product' in names:
+        # 1 - q is 0 in fp32 where q is nearest to 1.
+        scores['prototype_product'] = scores['prototype'].clamp(
+            min=_SMALLEST_DOUBT).log() + log_doubt
     return {name: scores[name] for name in names}

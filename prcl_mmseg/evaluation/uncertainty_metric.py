@@ -10,7 +10,8 @@ from prettytable import PrettyTable
 from torch import Tensor
 
 from .label_edges import label_edges
-from .pixel_scores import SCORES, VARIANCE_SCORES, pixel_scores
+from .pixel_scores import (PROTOTYPE_SCORES, SCORES, VARIANCE_SCORES,
+                           pixel_scores)
 from .ranking import (NUM_BINS, aurc, auroc, auroc_tolerance, perfect_aurc,
                       score_bins)
 
@@ -38,9 +39,12 @@ class UncertaintyMetric(BaseMetric):
 
     Args:
         scores (Sequence[str]): Which scores: 'variance' (σ²), 'softmax'
-            (1 - max softmax), 'entropy' (of the softmax) and 'product'
-            (σ² · (1 - max softmax)). Without 'variance' and 'product', models
-            that give no σ² can be scored too. Defaults to all.
+            (1 - max softmax), 'entropy' (of the softmax), 'product'
+            (σ² · (1 - max softmax)), 'prototype' (1 - the probability that
+            the prototypes give to the predicted class) and
+            'prototype_product' (that times 1 - max softmax). With 'softmax'
+            and 'entropy' alone, models that give no σ² can be scored too.
+            Defaults to all.
         edge_width (int): Pixels this near to another class, in rows and
             columns, are on an edge. Where a band without label lies between
             the classes, as in Pascal VOC, take more than its width.
@@ -80,6 +84,11 @@ class UncertaintyMetric(BaseMetric):
         self.classwise = classwise
         self.ignore_index = ignore_index
         self.uses_variance = bool(set(scores) & set(VARIANCE_SCORES))
+        self.needs = [
+            name for name, users in (('pred_variance', VARIANCE_SCORES),
+                                     ('pred_posterior', PROTOTYPE_SCORES))
+            if set(scores) & set(users)
+        ]
         self._reset()
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -88,7 +97,7 @@ class UncertaintyMetric(BaseMetric):
         Args:
             data_batch (dict): Not looked at.
             data_samples (Sequence[dict]): With 'pred_sem_seg', 'seg_logits',
-                'gt_sem_seg' and 'pred_variance'.
+                'gt_sem_seg', 'pred_variance' and 'pred_posterior'.
         """
         for sample in data_samples:
             self._commit()
@@ -159,7 +168,7 @@ class UncertaintyMetric(BaseMetric):
         wrong = pred != label
         maps = {
             name: sample[name]['data']
-            for name in ('seg_logits', 'pred_variance') if name in sample
+            for name in ('seg_logits', *self.needs)
         }
         parts = {}
         for name, score in pixel_scores(maps, self.scores).items():
@@ -220,10 +229,11 @@ class UncertaintyMetric(BaseMetric):
             raise ValueError(
                 f"{where}has no 'gt_sem_seg' to compare with; use a data set "
                 'with masks and LoadAnnotations in its pipeline')
-        if self.uses_variance and 'pred_variance' not in sample:
+        missing = [name for name in self.needs if name not in sample]
+        if missing:
             raise ValueError(
-                f"{where}was predicted without 'pred_variance'; use "
-                "model.type='PRCL', which gives σ², or score the softmax "
+                f'{where}was predicted without {missing[0]!r}; use '
+                "model.type='PRCL', which gives it, or score the softmax "
                 "alone: dict(type='UncertaintyMetric', scores=('softmax', "
                 "'entropy'))")
         num_classes = max(len(sample['seg_logits']['data']), 2)

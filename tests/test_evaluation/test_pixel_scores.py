@@ -7,9 +7,12 @@ from prcl_mmseg.evaluation import max_softmax, pixel_scores
 def test_scores_against_double_precision():
     logits = 4 * torch.randn(5, 6, 7)
     var = torch.rand(1, 6, 7)
+    posterior = torch.rand(1, 6, 7)
     scores = pixel_scores(
-        dict(seg_logits=logits, pred_variance=var),
-        ('variance', 'softmax', 'entropy', 'product'))
+        dict(
+            seg_logits=logits, pred_variance=var, pred_posterior=posterior),
+        ('variance', 'softmax', 'entropy', 'product', 'prototype',
+         'prototype_product'))
     prob = logits.double().softmax(0)
     doubt = 1 - prob.amax(0)
     torch.testing.assert_close(scores['variance'], var[0])
@@ -23,6 +26,10 @@ def test_scores_against_double_precision():
     torch.testing.assert_close(
         scores['product'].double(), (var[0] * doubt).log(),
         rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(scores['prototype'], 1 - posterior[0])
+    torch.testing.assert_close(
+        scores['prototype_product'].double(),
+        ((1 - posterior[0]) * doubt).log(), rtol=1e-4, atol=1e-4)
 
 
 def test_one_channel_is_a_sigmoid():
@@ -45,3 +52,10 @@ def test_order_survives_where_the_softmax_is_one():
     assert (logits.softmax(0).amax(0) == 1).all()
     score = pixel_scores(dict(seg_logits=logits), ('softmax', ))['softmax']
     assert (score[0].diff() < 0).all()
+
+
+def test_a_certain_prototype_gives_a_finite_product():
+    scores = pixel_scores(
+        dict(seg_logits=torch.zeros(2, 1, 1),
+             pred_posterior=torch.ones(1, 1, 1)), ('prototype_product', ))
+    assert scores['prototype_product'].isfinite().all()

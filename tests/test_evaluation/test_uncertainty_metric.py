@@ -40,6 +40,8 @@ def prediction(seed: int, variance: bool = True, channels: int = 3):
     sample.seg_logits = PixelData(data=logits)
     if variance:
         sample.pred_variance = PixelData(data=var)
+        sample.pred_posterior = PixelData(
+            data=torch.rand(1, *SIZE, generator=rng))
     return sample
 
 
@@ -67,6 +69,7 @@ def all_pixels(samples) -> tuple:
                 1 - prob.amax(0),
                 -(prob * prob.log()).sum(0),
                 truth.double(),
+                1 - sample.pred_posterior.data[0].double(),
             ])[:, valid])
     return torch.cat(parts, dim=1)
 
@@ -74,10 +77,15 @@ def all_pixels(samples) -> tuple:
 def test_whole_set_against_all_pairs_of_pixels():
     samples = [prediction(seed) for seed in range(5)]
     metrics = evaluate(samples, batch=2)
-    wrong, var, doubt, entropy, _ = all_pixels(samples)
+    wrong, var, doubt, entropy, _, contradiction = all_pixels(samples)
     wrong = wrong.bool()
     scores = dict(
-        variance=var, softmax=doubt, entropy=entropy, product=var * doubt)
+        variance=var,
+        softmax=doubt,
+        entropy=entropy,
+        product=var * doubt,
+        prototype=contradiction,
+        prototype_product=contradiction * doubt)
     for name, score in scores.items():
         auroc = (score[wrong][:, None] > score[~wrong]).double().mean()
         assert metrics[f'AUROC/{name}'] == pytest.approx(
@@ -95,7 +103,7 @@ def test_whole_set_against_all_pairs_of_pixels():
 def test_mean_variance_of_regions_and_classes():
     samples = [prediction(0), prediction(1)]
     metrics = evaluate(samples, classwise=True)
-    _, var, _, _, truth = all_pixels(samples)
+    _, var, _, _, truth, _ = all_pixels(samples)
     for index, name in enumerate(CLASSES):
         assert metrics[f'variance/{name}'] == pytest.approx(
             var[truth == index].mean().item(), rel=1e-5)

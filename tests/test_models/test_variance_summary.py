@@ -2,10 +2,12 @@
 import pytest
 import tiny
 import torch
+import torch.nn.functional as F
 from mmseg.registry import MODELS
 
 from prcl_mmseg.gaussian import DiagonalGaussian, mutual_likelihood_score
 from prcl_mmseg.models.variance_summary import (arithmetic_mean,
+                                                class_posterior,
                                                 effective_variance,
                                                 geometric_mean)
 
@@ -59,6 +61,31 @@ def test_effective_variance_before_any_prototype():
     assert result.isfinite().all()
 
 
+@pytest.mark.parametrize('normalize', [True, False])
+def test_class_posterior_is_bayes_rule(normalize):
+    mean, var, prototypes = make_pixels()
+    seen = torch.tensor([True, False, True])
+    result = class_posterior(
+        mean, var, prototypes, seen, temperature=0.7, normalize=normalize)
+    assert result.shape == (2, 3, 4, 3)
+    assert result[:, 1].eq(0).all()
+    means = prototypes.mean[[0, 2]], mean[1, :, 2, 1]
+    if normalize:
+        means = [F.normalize(vector, dim=-1) for vector in means]
+    spread = (prototypes.var[[0, 2]] + var[1, :, 2, 1]).sqrt()
+    likelihood = torch.distributions.Normal(means[0], spread).log_prob(
+        means[1]).sum(1).div(0.7).exp()
+    torch.testing.assert_close(result[1, [0, 2], 2, 1],
+                               likelihood / likelihood.sum())
+
+
+def test_class_posterior_before_any_prototype_is_uniform():
+    mean, var, _ = make_pixels()
+    start = DiagonalGaussian(torch.zeros(3, 5), torch.ones(3, 5))
+    result = class_posterior(mean, var, start, torch.zeros(3).bool())
+    torch.testing.assert_close(result, torch.full_like(result, 1 / 3))
+
+
 def build(summary: str):
     torch.manual_seed(0)
     return MODELS.build(
@@ -87,6 +114,20 @@ def test_prediction_gives_the_summary_that_was_asked_for():
     # Geometric below arithmetic; a prototype adds its own variance, 1/2.
     assert (maps['log_mean'] < maps['mean']).all()
     assert (maps['prototype'] > maps['log_mean'] + 0.4).all()
+
+
+def test_prediction_gives_the_posterior_of_the_predicted_class():
+    model = build('mean')
+    model.prototype_bank.count += 10
+    model.prototype_bank.precision += 20
+    # Only class 1 has been seen, so it is certain, and others impossible.
+    model.prototype_bank.count[[0, 2]] = 0
+    with torch.no_grad():
+        sample = model.predict(torch.randn(1, 3, 32, 32))[0]
+    posterior = sample.pred_posterior.data
+    assert posterior.shape == (1, 32, 32)
+    torch.testing.assert_close(posterior,
+                               (sample.pred_sem_seg.data == 1).float())
 
 
 def test_unknown_summary_is_refused():

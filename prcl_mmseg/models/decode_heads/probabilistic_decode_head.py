@@ -1,19 +1,15 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Iterator, NamedTuple, Optional, Tuple
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule
-from mmseg.models.utils import resize
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ..variance_summary import arithmetic_mean
+from ...gaussian import DiagonalGaussian
 from .embedding_branches import FixedVariance, MeanBranch, VarianceBranch
 from .feature_tap import FeatureTap, Recording
-
-# From a head and its pooled feature to one number per pixel, (N, 1, h, w).
-Summary = Callable[['ProbabilisticDecodeHead', Tensor], Tensor]
 
 
 class ProbabilisticOutput(NamedTuple):
@@ -21,13 +17,12 @@ class ProbabilisticOutput(NamedTuple):
 
     Args:
         head_output (Any): The wrapped head's own output.
-        mean (Tensor): Means μ of the embeddings, (N, D, h, w), fp32.
-        var (Tensor): Variances σ² of the embeddings, (N, D, h, w), fp32.
+        embedding (DiagonalGaussian): Means and variances of the embeddings,
+            (N, D, h, w), fp32.
     """
 
     head_output: Any
-    mean: Tensor
-    var: Tensor
+    embedding: DiagonalGaussian
 
 
 @MODELS.register_module()
@@ -132,10 +127,8 @@ class ProbabilisticDecodeHead(BaseModule):
         """
         with self.record() as recording:
             head_output = self.head(*inputs)
-        feature = self._pool(recording.feature(), image_size)
         return ProbabilisticOutput(head_output,
-                                   self.mean_branch(feature).float(),
-                                   self.variance_branch(feature))
+                                   self.embed(recording, image_size))
 
     def predict(self, *args) -> Tensor:
         """The wrapped head's prediction: logits (N, C, H, W)."""
@@ -147,29 +140,20 @@ class ProbabilisticDecodeHead(BaseModule):
         with self.tap.record(self.head) as recording:
             yield recording
 
-    def variance_map(self,
-                     recording: Recording,
-                     image_size: Tuple[int, int],
-                     summary: Optional[Summary] = None) -> Tensor:
-        """Variance σ² of each pixel, summarised over the dimensions D.
+    def embed(self, recording: Recording,
+              image_size: Tuple[int, int]) -> DiagonalGaussian:
+        """Embed what was recorded.
 
         Args:
             recording (Recording): Of a pass over images.
             image_size (tuple[int, int]): Height and width of these images.
-            summary (Callable, optional): Gives one number per pixel, fp32 of
-                shape (N, 1, h, w), for this head and the pooled feature.
-                Defaults to the mean of σ² over D.
 
         Returns:
-            Tensor: fp32, (N, 1, *image_size).
+            DiagonalGaussian: Means and variances of shape (N, D, h, w), fp32.
         """
-        summary = summary or _mean_variance
         feature = self._pool(recording.feature(), image_size)
-        return resize(
-            summary(self, feature),
-            size=image_size,
-            mode='bilinear',
-            align_corners=self.align_corners)
+        return DiagonalGaussian(
+            self.mean_branch(feature).float(), self.variance_branch(feature))
 
     def _pool(self, feature: Tensor, image_size: Tuple[int, int]) -> Tensor:
         finest = [-(-side // self.embed_stride) for side in image_size]
@@ -185,10 +169,6 @@ class ProbabilisticDecodeHead(BaseModule):
             if key.startswith(prefix) and not key.startswith(own):
                 plain = key[len(prefix):]
                 state_dict[f'{prefix}head.{plain}'] = state_dict.pop(key)
-
-
-def _mean_variance(head: ProbabilisticDecodeHead, feature: Tensor) -> Tensor:
-    return arithmetic_mean(head.variance_branch(feature))
 
 
 def _batch_norm_cfg(head: nn.Module) -> dict:

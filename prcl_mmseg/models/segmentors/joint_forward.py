@@ -78,7 +78,7 @@ def joint_forward(segmentor: EncoderDecoder, images: Tensor) -> JointOutput:
                 output = head.forward_probabilistic(
                     *inputs, image_size=tuple(images.shape[2:]))
                 outputs.append(output.head_output)
-                embedding = DiagonalGaussian(output.mean, output.var)
+                embedding = output.embedding
             else:
                 outputs.append(head(*inputs))
     return JointOutput(features, outputs,

@@ -11,20 +11,20 @@ from torch import Tensor
 
 from ...gaussian import DiagonalGaussian
 from ..augment import IGNORE_INDEX, PseudoLabeledBatch
-from ..decode_heads import ProbabilisticDecodeHead
+from ..decode_heads.feature_tap import Recording
 from ..losses.ramps import training_progress
 from ..prototype_bank import ClassEvidence
 from ..training_health import gradient_norms
-from ..variance_summary import (arithmetic_mean, effective_variance,
-                                geometric_mean)
+from ..variance_summary import (arithmetic_mean, class_posterior,
+                                effective_variance, geometric_mean)
 from .config import make_probabilistic
+from .extra_channels import extra_channels
 from .joint_forward import (JointOutput, embedding_head, joint_forward,
                             segmentor_losses)
 from .mean_teacher import (MeanTeacher, as_multiclass, has_unlabeled,
                            label_maps)
 from .restore import restore_map
 from .semi_base import SemiInputs
-from .variance_channel import variance_channel
 
 VARIANCE_SUMMARIES = ('mean', 'log_mean', 'prototype')
 
@@ -41,7 +41,8 @@ class PRCL(MeanTeacher):
 
     The segmentor's (last dense) decode head is wrapped here, so its config
     stays plain. Predictions carry the variance σ² of each pixel, one number
-    for its D embedding dimensions, as ``pred_variance``.
+    for its D embedding dimensions, as ``pred_variance``, and the probability
+    that the prototypes give to the predicted class, as ``pred_posterior``.
 
     Args:
         probabilistic_head (dict): Settings of ProbabilisticDecodeHead.
@@ -143,12 +144,14 @@ class PRCL(MeanTeacher):
     def predict(self,
                 inputs: Tensor,
                 data_samples: OptSampleList = None) -> SampleList:
-        """Ordinary mmseg predictions, and σ² as ``pred_variance``.
+        """Ordinary mmseg predictions, and how doubtful they are.
 
         Returns:
-            list[SegDataSample]: With ``pred_sem_seg``, ``seg_logits`` and
-            ``pred_variance``, a map (1, H, W) of variances, not of standard
-            deviations.
+            list[SegDataSample]: With ``pred_sem_seg``, ``seg_logits`` and two
+            maps (1, H, W): ``pred_variance``, of variances, not of standard
+            deviations, and ``pred_posterior``, the probability of the
+            predicted class given the pixel's embedding, see
+            :func:`class_posterior`.
         """
         segmentor = self.predictor
         size = tuple(inputs.shape[2:])
@@ -156,30 +159,52 @@ class PRCL(MeanTeacher):
                  ] * len(inputs)
         if data_samples is not None:
             metas = [sample.metainfo for sample in data_samples]
-        with variance_channel(segmentor, self._summarize):
+        with extra_channels(segmentor, 2, self._variance_and_posterior):
             maps = segmentor.inference(inputs, metas)
-        seg_logits, var = maps[:, :-1], maps[:, -1:]
-        results = segmentor.postprocess_result(seg_logits, data_samples)
-        for sample, sample_var in zip(results, var):
-            restored = restore_map(sample_var, sample.metainfo,
-                                   self.align_corners)
-            sample.set_data(dict(pred_variance=PixelData(data=restored)))
+        results = segmentor.postprocess_result(maps[:, :-2], data_samples)
+        for sample, extra in zip(results, maps[:, -2:]):
+            var, posterior = restore_map(extra, sample.metainfo,
+                                         self.align_corners).split(1)
+            sample.set_data(
+                dict(
+                    pred_variance=PixelData(data=var),
+                    pred_posterior=PixelData(data=posterior)))
         return results
 
-    def _summarize(self, head: ProbabilisticDecodeHead,
-                   feature: Tensor) -> Tensor:
+    def _variance_and_posterior(self, recording: Recording,
+                                seg_logits: Tensor) -> Tensor:
+        """Both maps at the size of the logits, (N, 2, H, W)."""
+        size = tuple(seg_logits.shape[2:])
+        head = embedding_head(self.predictor)
+        embedding = head.embed(recording, size)
+        bank = self.prototype_bank
+        with torch.autocast(seg_logits.device.type, enabled=False):
+            posterior = class_posterior(
+                embedding.mean, embedding.var, bank.prototypes(), bank.seen,
+                self.contrast.temperature, self.contrast.normalize,
+                self.contrast.reduction)
+            var = self._summarize(embedding)
+        maps = resize(
+            torch.cat([var, posterior], dim=1),
+            size=size,
+            mode='bilinear',
+            align_corners=self.align_corners)
+        if seg_logits.shape[1] > 1:
+            label = seg_logits.argmax(dim=1, keepdim=True)
+        else:
+            label = (seg_logits.sigmoid() > head.threshold).long()
+        return torch.cat([maps[:, :1], maps[:, 1:].gather(1, label)], dim=1)
+
+    def _summarize(self, embedding: DiagonalGaussian) -> Tensor:
         """``pred_variance`` at the resolution of the embeddings."""
-        var = head.variance_branch(feature)
         if self.variance_summary == 'mean':
-            return arithmetic_mean(var)
+            return arithmetic_mean(embedding.var)
         if self.variance_summary == 'log_mean':
-            return geometric_mean(var)
-        mean = head.mean_branch(feature)
-        with torch.autocast(mean.device.type, enabled=False):
-            return effective_variance(mean.float(), var,
-                                      self.prototype_bank.prototypes(),
-                                      self.prototype_bank.seen,
-                                      self.contrast.normalize)
+            return geometric_mean(embedding.var)
+        return effective_variance(embedding.mean, embedding.var,
+                                  self.prototype_bank.prototypes(),
+                                  self.prototype_bank.seen,
+                                  self.contrast.normalize)
 
     def _supervised_losses(self, inputs: SemiInputs,
                            data_samples: Any) -> dict:

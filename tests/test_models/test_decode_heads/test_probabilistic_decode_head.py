@@ -52,8 +52,9 @@ def test_embedding_is_a_gaussian_per_pixel():
     head = wrap(tiny.fcn_head())
     features = make_features()
     output = head.forward_probabilistic(features, image_size=(32, 32))
-    assert output.mean.shape == output.var.shape == (2, 6, 8, 8)
-    assert output.var.min() > 0
+    mean, var = output.embedding.mean, output.embedding.var
+    assert mean.shape == var.shape == (2, 6, 8, 8)
+    assert var.min() > 0
     assert output.head_output.shape == (2, 3, 8, 8)
 
 
@@ -61,7 +62,7 @@ def test_fine_features_are_embedded_at_the_stride():
     head = wrap(tiny.fcn_head(), embed_stride=4)
     output = head.forward_probabilistic(
         make_features(), image_size=(16, 10))
-    assert output.mean.shape == (2, 6, 4, 3)
+    assert output.embedding.mean.shape == (2, 6, 4, 3)
     assert output.head_output.shape == (2, 3, 8, 8)
 
 
@@ -70,7 +71,7 @@ def test_a_named_layer_is_tapped():
     assert head.mean_branch[0].in_channels == 304
     features = [torch.randn(2, 16, 16, 16), torch.randn(2, 32, 8, 8)]
     output = head.forward_probabilistic(features, image_size=(64, 64))
-    assert output.mean.shape == (2, 6, 16, 16)
+    assert output.embedding.mean.shape == (2, 6, 16, 16)
 
 
 def test_unknown_layer_is_named_with_those_there_are():
@@ -94,17 +95,17 @@ def test_the_tap_leaves_no_hook_behind():
     assert 'forward' not in vars(head.head)
 
 
-def test_variance_map_is_the_mean_over_the_dimensions():
+def test_a_recorded_prediction_is_embedded_as_in_training():
     head = wrap(tiny.fcn_head()).eval()
     features = make_features()
     metas = [dict(img_shape=(32, 32), pad_shape=(32, 32))] * 2
     with head.record() as recording:
         head.predict(features, metas, {})
-    var = head.forward_probabilistic(features, image_size=(32, 32)).var
-    expected = torch.nn.functional.interpolate(
-        var.mean(1, keepdim=True), (32, 32), mode='bilinear')
-    torch.testing.assert_close(
-        head.variance_map(recording, (32, 32)), expected)
+    recorded = head.embed(recording, (32, 32))
+    expected = head.forward_probabilistic(
+        features, image_size=(32, 32)).embedding
+    torch.testing.assert_close(recorded.mean, expected.mean)
+    torch.testing.assert_close(recorded.var, expected.var)
 
 
 def test_weights_of_the_plain_head_load():

@@ -126,6 +126,7 @@ def test_two_classes(classes, out_channels):
     sample = model.eval().predict(torch.randn(1, 3, 32, 32))[0]
     assert sample.pred_sem_seg.data.max() <= 1
     assert sample.pred_variance.data.shape == (1, 32, 32)
+    assert sample.pred_posterior.data.isfinite().all()
 
 
 def test_one_channel_means_the_same_under_the_softmax():
@@ -179,6 +180,9 @@ def test_prediction_is_mmsegs_and_the_variance(mode, role):
         assert result.pred_variance.data.shape == (1, 20, 26)
         assert 0 < result.pred_variance.data.min()
         assert result.pred_variance.data.max() < 1
+        assert result.pred_posterior.data.shape == (1, 20, 26)
+        assert 0 <= result.pred_posterior.data.min()
+        assert result.pred_posterior.data.max() <= 1
     assert model.out_channels == tiny.NUM_CLASSES
 
 

@@ -10,15 +10,6 @@ methods = dict(
             'model.pseudo_label_loss.threshold': 0.8,
             'test_evaluator.1.scores': ('softmax', 'entropy')
         }),
-    # The variance branch learns as fast as the rest.
-    prcl_sure_08_weight_1=dict(
-        config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
-        cfg_options={
-            'model.pseudo_label_loss.threshold': 0.8,
-            'model.contrast.loss_weight': 1.0,
-            'optim_wrapper.paramwise_cfg.custom_keys.variance_branch.lr_mult':
-            1.0
-        }),
     # Doubtful pixels don't count, instead of whole images.
     mean_teacher_pixel_09=dict(
         config='configs/mean_teacher/'
@@ -33,9 +24,30 @@ methods = dict(
         cfg_options={
             'model.pseudo_label_loss.weighting': 'pixel',
             'model.pseudo_label_loss.threshold': 0.9,
+            'model.prototype_weight': 0.0
+        }),
+    prcl_sure_08_weight_1=dict(
+        config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
+        cfg_options={
+            'model.pseudo_label_loss.threshold': 0.8,
+            'model.contrast.loss_weight': 1.0,
+            'model.prototype_weight': 0.0
+        }),
+    # As published: prototypes neither label nor predict, and the variance
+    # branch is nearly frozen.
+    prcl_classifier_alone=dict(
+        config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
+        cfg_options={
+            'model.prototype_weight': 0.0,
             'optim_wrapper.paramwise_cfg.custom_keys.variance_branch.lr_mult':
-            1.0
-        }))
+            0.015625
+        }),
+    prcl_weight_1=dict(
+        config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
+        cfg_options={'model.contrast.loss_weight': 1.0}),
+    prcl_constant=dict(
+        config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
+        cfg_options={'model.contrast_ramp': dict(type='Constant')}))
 splits = {
     '_delete_': True,
     'n6':

@@ -2,12 +2,10 @@
 import pytest
 import tiny
 import torch
-import torch.nn.functional as F
 from mmseg.registry import MODELS
 
 from prcl_mmseg.gaussian import DiagonalGaussian, mutual_likelihood_score
 from prcl_mmseg.models.variance_summary import (arithmetic_mean,
-                                                class_posterior,
                                                 effective_variance,
                                                 geometric_mean)
 
@@ -17,7 +15,7 @@ def make_pixels(dims: int = 5) -> tuple:
     var = 0.1 + torch.rand(2, dims, 4, 3)
     prototypes = DiagonalGaussian(
         torch.randn(3, dims), 0.1 + torch.rand(3, dims))
-    return mean, var, prototypes
+    return DiagonalGaussian(mean, var), prototypes
 
 
 def test_means():
@@ -28,8 +26,9 @@ def test_means():
 
 @pytest.mark.parametrize('normalize', [True, False])
 def test_effective_variance_follows_the_best_score(normalize):
-    mean, var, prototypes = make_pixels()
-    result = effective_variance(mean, var, prototypes,
+    pixels, prototypes = make_pixels()
+    mean, var = pixels.mean, pixels.var
+    result = effective_variance(pixels, prototypes,
                                 torch.tensor([True, False, True]), normalize)
     assert result.shape == (2, 1, 4, 3)
     for image in range(2):
@@ -48,42 +47,17 @@ def test_effective_variance_on_a_prototype_and_far_away():
     mean = torch.stack([torch.ones(4), torch.full((4, ), 1e4)], -1)
     var = torch.full((4, 2), 0.2)
     near, far = effective_variance(
-        mean.view(1, 4, 1, 2), var.view(1, 4, 1, 2), prototypes,
-        torch.tensor([True]), normalize=False).flatten()
+        DiagonalGaussian(mean.view(1, 4, 1, 2), var.view(1, 4, 1, 2)),
+        prototypes, torch.tensor([True]), normalize=False).flatten()
     assert near.item() == pytest.approx(0.5)
     assert far.isfinite() and far > 1e20
 
 
 def test_effective_variance_before_any_prototype():
-    mean, var, _ = make_pixels()
+    pixels, _ = make_pixels()
     start = DiagonalGaussian(torch.zeros(3, 5), torch.ones(3, 5))
-    result = effective_variance(mean, var, start, torch.zeros(3).bool())
+    result = effective_variance(pixels, start, torch.zeros(3).bool())
     assert result.isfinite().all()
-
-
-@pytest.mark.parametrize('normalize', [True, False])
-def test_class_posterior_is_bayes_rule(normalize):
-    mean, var, prototypes = make_pixels()
-    seen = torch.tensor([True, False, True])
-    result = class_posterior(
-        mean, var, prototypes, seen, temperature=0.7, normalize=normalize)
-    assert result.shape == (2, 3, 4, 3)
-    assert result[:, 1].eq(0).all()
-    means = prototypes.mean[[0, 2]], mean[1, :, 2, 1]
-    if normalize:
-        means = [F.normalize(vector, dim=-1) for vector in means]
-    spread = (prototypes.var[[0, 2]] + var[1, :, 2, 1]).sqrt()
-    likelihood = torch.distributions.Normal(means[0], spread).log_prob(
-        means[1]).sum(1).div(0.7).exp()
-    torch.testing.assert_close(result[1, [0, 2], 2, 1],
-                               likelihood / likelihood.sum())
-
-
-def test_class_posterior_before_any_prototype_is_uniform():
-    mean, var, _ = make_pixels()
-    start = DiagonalGaussian(torch.zeros(3, 5), torch.ones(3, 5))
-    result = class_posterior(mean, var, start, torch.zeros(3).bool())
-    torch.testing.assert_close(result, torch.full_like(result, 1 / 3))
 
 
 def build(summary: str):
@@ -114,20 +88,6 @@ def test_prediction_gives_the_summary_that_was_asked_for():
     # Geometric below arithmetic; a prototype adds its own variance, 1/2.
     assert (maps['log_mean'] < maps['mean']).all()
     assert (maps['prototype'] > maps['log_mean'] + 0.4).all()
-
-
-def test_prediction_gives_the_posterior_of_the_predicted_class():
-    model = build('mean')
-    model.prototype_bank.count += 10
-    model.prototype_bank.precision += 20
-    # Only class 1 has been seen, so it is certain, and others impossible.
-    model.prototype_bank.count[[0, 2]] = 0
-    with torch.no_grad():
-        sample = model.predict(torch.randn(1, 3, 32, 32))[0]
-    posterior = sample.pred_posterior.data
-    assert posterior.shape == (1, 32, 32)
-    torch.testing.assert_close(posterior,
-                               (sample.pred_sem_seg.data == 1).float())
 
 
 def test_unknown_summary_is_refused():

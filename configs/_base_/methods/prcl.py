@@ -16,7 +16,9 @@ method = dict(
         anchors=dict(type='HardAnchors', num_queries=256, threshold=0.8),
         negatives=dict(type='PrototypeNegatives')),
     contrast_ramp=dict(type='GaussianRampDown', sharpness=5.0),
-    prototype_bank=dict(forgetting=0.01, min_var=1e-4))
+    prototype_bank=dict(forgetting=0.01, min_var=1e-4),
+    # Classifier and prototypes make pseudo-labels and predictions together.
+    prototype_weight=1.0)
 custom_hooks = [
     dict(type='PreflightHook'),
     dict(type='ReproducibleStepHook'),

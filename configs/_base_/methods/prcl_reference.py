@@ -10,4 +10,5 @@ method = dict(
         prototypes='batch',
         prototype_variance='posterior',
         negatives=dict(
-            type='PixelNegatives', num_negatives=512, shared=False)))
+            type='PixelNegatives', num_negatives=512, shared=False)),
+    prototype_weight=0.0)

@@ -74,11 +74,7 @@ class MeanTeacher(SemiBaseSegmentor):
             data_samples (list[SegDataSample]): Their padding is read, nothing
                 else.
         """
-        size = tuple(images.shape[2:])
-        meta = dict(img_shape=size, pad_shape=size, ori_shape=size)
-        seg_logits = self.teacher.module.encode_decode(images,
-                                                       [meta] * len(images))
-        seg_logits = as_multiclass(seg_logits)
+        seg_logits = as_multiclass(self.teacher_logits(images))
         highest, label = seg_logits.max(dim=1)
         # The maximum of the softmax, without the rest of it.
         confidence = (highest - seg_logits.logsumexp(dim=1)).exp()
@@ -89,6 +85,12 @@ class MeanTeacher(SemiBaseSegmentor):
             confidence=confidence.where(real, 0.0),
             mean=self.data_preprocessor.pixel_mean.to(images),
             std=self.data_preprocessor.pixel_std.to(images))
+
+    def teacher_logits(self, images: Tensor) -> Tensor:
+        """What pseudo-labels are made from, (N, C, H, W)."""
+        size = tuple(images.shape[2:])
+        meta = dict(img_shape=size, pad_shape=size, ori_shape=size)
+        return self.teacher.module.encode_decode(images, [meta] * len(images))
 
     def student_pass(self, labeled: Tensor,
                      strong: PseudoLabeledBatch) -> JointOutput:

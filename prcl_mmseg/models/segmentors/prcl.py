@@ -14,9 +14,11 @@ from ..augment import IGNORE_INDEX, PseudoLabeledBatch
 from ..decode_heads.feature_tap import Recording
 from ..losses.ramps import training_progress
 from ..prototype_bank import ClassEvidence
+from ..prototype_posterior import (class_log_posterior, fuse_logits,
+                                   prototype_scores)
 from ..training_health import gradient_norms
-from ..variance_summary import (arithmetic_mean, class_posterior,
-                                effective_variance, geometric_mean)
+from ..variance_summary import (arithmetic_mean, effective_variance,
+                                geometric_mean)
 from .config import make_probabilistic
 from .extra_channels import extra_channels
 from .joint_forward import (JointOutput, embedding_head, joint_forward,
@@ -52,6 +54,10 @@ class PRCL(MeanTeacher):
         confidence_threshold (float): δ_w: unlabelled pixels of which the
             teacher is less sure are not contrasted. Defaults to 0.7.
         prototype_bank (dict): Settings of PrototypeBank.
+        prototype_weight (float): Weight with which the prototypes of the bank
+            join the classifier in pseudo-labels and predictions, see
+            :func:`fuse_logits`. Defaults to 0, the classifier alone, as
+            published.
         variance_summary (str): What ``pred_variance`` is. 'mean' or
             'log_mean': the arithmetic or geometric mean of σ² over D.
             'prototype': the :func:`effective_variance`, which also grows with
@@ -69,14 +75,19 @@ class PRCL(MeanTeacher):
                  contrast_ramp: dict = dict(type='GaussianRampDown'),
                  confidence_threshold: float = 0.7,
                  prototype_bank: dict = dict(),
+                 prototype_weight: float = 0.0,
                  variance_summary: str = 'mean',
                  **kwargs) -> None:
         if variance_summary not in VARIANCE_SUMMARIES:
             raise ValueError(
                 f'model.variance_summary={variance_summary!r} is not known; '
                 f'use one of {VARIANCE_SUMMARIES}')
+        if prototype_weight < 0:
+            raise ValueError(f'model.prototype_weight={prototype_weight} must '
+                             'not be negative')
         segmentor = make_probabilistic(segmentor, probabilistic_head)
         super().__init__(segmentor, *args, **kwargs)
+        self.prototype_weight = prototype_weight
         self.variance_summary = variance_summary
         self.contrast = MODELS.build(contrast)
         self.contrast_ramp = TASK_UTILS.build(contrast_ramp)
@@ -151,7 +162,7 @@ class PRCL(MeanTeacher):
             maps (1, H, W): ``pred_variance``, of variances, not of standard
             deviations, and ``pred_posterior``, the probability of the
             predicted class given the pixel's embedding, see
-            :func:`class_posterior`.
+            :func:`class_log_posterior`.
         """
         segmentor = self.predictor
         size = tuple(inputs.shape[2:])
@@ -159,7 +170,7 @@ class PRCL(MeanTeacher):
                  ] * len(inputs)
         if data_samples is not None:
             metas = [sample.metainfo for sample in data_samples]
-        with extra_channels(segmentor, 2, self._variance_and_posterior):
+        with extra_channels(segmentor, 2, self._predicted_maps):
             maps = segmentor.inference(inputs, metas)
         results = segmentor.postprocess_result(maps[:, :-2], data_samples)
         for sample, extra in zip(results, maps[:, -2:]):
@@ -171,29 +182,51 @@ class PRCL(MeanTeacher):
                     pred_posterior=PixelData(data=posterior)))
         return results
 
-    def _variance_and_posterior(self, recording: Recording,
-                                seg_logits: Tensor) -> Tensor:
-        """Both maps at the size of the logits, (N, 2, H, W)."""
-        size = tuple(seg_logits.shape[2:])
+    def teacher_logits(self, images: Tensor) -> Tensor:
+        """Those of classifier and prototypes, fused by their weight."""
+        if self.prototype_weight == 0:
+            return super().teacher_logits(images)
+        head = embedding_head(self.teacher.module)
+        with head.record() as recording:
+            seg_logits = super().teacher_logits(images)
+        embedding = head.embed(recording, tuple(images.shape[2:]))
+        log_posterior = self._log_posterior(embedding, seg_logits)
+        return fuse_logits(seg_logits, log_posterior, self.prototype_weight)
+
+    def _predicted_maps(self, recording: Recording,
+                        seg_logits: Tensor) -> Tensor:
+        """Logits, σ² and posterior of the predicted class, (N, C+2, H, W)."""
         head = embedding_head(self.predictor)
-        embedding = head.embed(recording, size)
-        bank = self.prototype_bank
-        with torch.autocast(seg_logits.device.type, enabled=False):
-            posterior = class_posterior(
-                embedding.mean, embedding.var, bank.prototypes(), bank.seen,
-                self.contrast.temperature, self.contrast.normalize,
-                self.contrast.reduction)
-            var = self._summarize(embedding)
-        maps = resize(
-            torch.cat([var, posterior], dim=1),
-            size=size,
-            mode='bilinear',
-            align_corners=self.align_corners)
+        embedding = head.embed(recording, tuple(seg_logits.shape[2:]))
+        log_posterior = self._log_posterior(embedding, seg_logits)
+        seg_logits = fuse_logits(seg_logits, log_posterior,
+                                 self.prototype_weight)
         if seg_logits.shape[1] > 1:
             label = seg_logits.argmax(dim=1, keepdim=True)
         else:
             label = (seg_logits.sigmoid() > head.threshold).long()
-        return torch.cat([maps[:, :1], maps[:, 1:].gather(1, label)], dim=1)
+        posterior = log_posterior.gather(1, label).exp()
+        var = self._upsample(self._summarize(embedding), seg_logits)
+        return torch.cat([seg_logits, var, posterior], dim=1)
+
+    def _log_posterior(self, embedding: DiagonalGaussian,
+                       like: Tensor) -> Tensor:
+        """What the bank's prototypes say, (N, C, H, W), in fp32."""
+        bank = self.prototype_bank
+        with torch.autocast(embedding.mean.device.type, enabled=False):
+            scores = prototype_scores(embedding, bank.prototypes(),
+                                      self.contrast.normalize,
+                                      self.contrast.reduction)
+            return class_log_posterior(
+                self._upsample(scores, like), bank.seen,
+                self.contrast.temperature)
+
+    def _upsample(self, maps: Tensor, like: Tensor) -> Tensor:
+        return resize(
+            maps,
+            size=like.shape[2:],
+            mode='bilinear',
+            align_corners=self.align_corners)
 
     def _summarize(self, embedding: DiagonalGaussian) -> Tensor:
         """``pred_variance`` at the resolution of the embeddings."""
@@ -201,10 +234,11 @@ class PRCL(MeanTeacher):
             return arithmetic_mean(embedding.var)
         if self.variance_summary == 'log_mean':
             return geometric_mean(embedding.var)
-        return effective_variance(embedding.mean, embedding.var,
-                                  self.prototype_bank.prototypes(),
-                                  self.prototype_bank.seen,
-                                  self.contrast.normalize)
+        with torch.autocast(embedding.mean.device.type, enabled=False):
+            return effective_variance(embedding,
+                                      self.prototype_bank.prototypes(),
+                                      self.prototype_bank.seen,
+                                      self.contrast.normalize)
 
     def _supervised_losses(self, inputs: SemiInputs,
                            data_samples: Any) -> dict:

@@ -1,6 +1,8 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """What the tools of mmseg leave to the user: fitting a config to the run."""
+import atexit
 import os
+import sys
 
 import torch
 import torch.distributed as torch_dist
@@ -63,11 +65,20 @@ def leave_group() -> None:
     """End the communication between processes, all at the same time.
 
     A process that exits while another still talks to it can bring that one
-    down.
+    down. The last call of a program: where processes talk through gloo it
+    does not return, since PyTorch now and then aborts such a process while
+    the interpreter shuts down.
     """
     if torch_dist.is_available() and torch_dist.is_initialized():
+        backend = torch_dist.get_backend()
         torch_dist.barrier()
         torch_dist.destroy_process_group()
+        if backend == 'gloo':
+            # Data workers are joined and logs written, as at any exit.
+            atexit._run_exitfuncs()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
 
 
 def _communicate_on_cpu(cfg: Config) -> None:

@@ -2,7 +2,8 @@
 """Write the teacher (or student) as a plain MMSegmentation model.
 
 Config and checkpoint in OUT_DIR predict exactly what its classifier predicts,
-without the prototypes, and run where this package is not installed. The checkpoint holds tensors and plain values only.
+without the prototypes, and run where this package is not installed. The
+checkpoint holds tensors and plain values only.
 """
 import argparse
 import os.path as osp

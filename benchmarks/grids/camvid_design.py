@@ -42,12 +42,20 @@ methods = dict(
             'optim_wrapper.paramwise_cfg.custom_keys.variance_branch.lr_mult':
             0.015625
         }),
-    prcl_weight_1=dict(
+    # Prototypes label and predict, too.
+    prcl_soft_frozen=dict(
         config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
-        cfg_options={'model.contrast.loss_weight': 1.0}),
-    prcl_constant=dict(
+        cfg_options={
+            'optim_wrapper.paramwise_cfg.custom_keys.variance_branch.lr_mult':
+            0.015625
+        }),
+    # The contrast teaches the prototypes easy pixels, too, up to the end.
+    prcl_all_anchors=dict(
         config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
-        cfg_options={'model.contrast_ramp': dict(type='Constant')}))
+        cfg_options={
+            'model.contrast.anchors.threshold': 1.1,
+            'model.contrast_ramp': dict(type='Constant', _delete_=True)
+        }))
 splits = {
     '_delete_': True,
     'n6':

@@ -24,6 +24,8 @@ methods = dict(
         cfg_options={
             'model.pseudo_label_loss.weighting': 'pixel',
             'model.pseudo_label_loss.threshold': 0.9,
+            'optim_wrapper.paramwise_cfg.custom_keys.variance_branch.lr_mult':
+            1.0,
             'model.prototype_weight': 0.0
         }),
     prcl_sure_08_weight_1=dict(
@@ -31,28 +33,21 @@ methods = dict(
         cfg_options={
             'model.pseudo_label_loss.threshold': 0.8,
             'model.contrast.loss_weight': 1.0,
+            'optim_wrapper.paramwise_cfg.custom_keys.variance_branch.lr_mult':
+            1.0,
             'model.prototype_weight': 0.0
         }),
-    # As published: prototypes neither label nor predict, and the variance
-    # branch is nearly frozen.
+    # As published: prototypes neither label nor predict.
     prcl_classifier_alone=dict(
         config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
-        cfg_options={
-            'model.prototype_weight': 0.0,
-            'optim_wrapper.paramwise_cfg.custom_keys.variance_branch.lr_mult':
-            0.015625
-        }),
-    # Prototypes label and predict, too.
-    prcl_soft_frozen=dict(
-        config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
-        cfg_options={
-            'optim_wrapper.paramwise_cfg.custom_keys.variance_branch.lr_mult':
-            0.015625
-        }),
-    # The contrast teaches the prototypes easy pixels, too, up to the end.
+        cfg_options={'model.prototype_weight': 0.0}),
+    # The variance branch learns at the full rate; the contrast teaches it and
+    # the prototypes easy pixels, too, up to the end.
     prcl_all_anchors=dict(
         config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
         cfg_options={
+            'optim_wrapper.paramwise_cfg.custom_keys.variance_branch.lr_mult':
+            1.0,
             'model.contrast.anchors.threshold': 1.1,
             'model.contrast_ramp': dict(type='Constant', _delete_=True)
         }))

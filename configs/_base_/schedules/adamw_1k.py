@@ -3,11 +3,7 @@ _base_ = './adamw_25k.py'
 train_cfg = dict(max_iters=1200, val_interval=400)
 optim_wrapper = dict(
     optimizer=dict(lr=5e-4),
-    # AdamW takes steps of the learning rate's size: 1/64 of it would freeze
-    # the variance branch altogether.
-    paramwise_cfg=dict(
-        custom_keys=dict(
-            decode_head=dict(lr_mult=1.), variance_branch=dict(lr_mult=1.))))
+    paramwise_cfg=dict(custom_keys=dict(decode_head=dict(lr_mult=1.))))
 param_scheduler = [
     dict(
         type='LinearLR', start_factor=1e-2, by_epoch=False, begin=0, end=50),

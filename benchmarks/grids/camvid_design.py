@@ -50,6 +50,16 @@ methods = dict(
             1.0,
             'model.contrast.anchors.threshold': 1.1,
             'model.contrast_ramp': dict(type='Constant', _delete_=True)
+        }),
+    # σ² starts at the scale of unit-length means, 1/D, so that the distances
+    # of the means weigh as much as the variances; τ grows with it.
+    prcl_narrow=dict(
+        config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
+        cfg_options={
+            'optim_wrapper.paramwise_cfg.custom_keys.variance_branch.lr_mult':
+            1.0,
+            'model.probabilistic_head.initial_variance': 1 / 64,
+            'model.contrast.temperature': 6.4
         }))
 splits = {
     '_delete_': True,

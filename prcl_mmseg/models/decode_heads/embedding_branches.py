@@ -47,20 +47,33 @@ class VarianceBranch(nn.Module):
         in_channels (int): Channels of the feature.
         embed_dims (int): Embedding dimensions D.
         norm_cfg (dict): Config of the norm layer: BN or SyncBN.
+        initial_variance (float): σ² around which all start. Means of unit
+            length differ by about 1/D in each dimension: far larger variances
+            say that the means hardly matter. Defaults to 0.5, as published.
+
+    Raises:
+        ValueError: If ``initial_variance`` is not between 0 and 1.
     """
 
     LOG_EPS = math.log(1e-6)
 
-    def __init__(self, in_channels: int, embed_dims: int,
-                 norm_cfg: dict) -> None:
+    def __init__(self,
+                 in_channels: int,
+                 embed_dims: int,
+                 norm_cfg: dict,
+                 initial_variance: float = 0.5) -> None:
         super().__init__()
+        if not 0 < initial_variance < 1:
+            raise ValueError(f'initial_variance={initial_variance} must be '
+                             'between 0 and 1')
         self.conv1 = RowNormalizedConv2d(in_channels, embed_dims)
         self.norm1 = build_norm_layer(norm_cfg, embed_dims)[1]
         self.conv2 = RowNormalizedConv2d(embed_dims, embed_dims)
         self.norm2 = build_norm_layer(
             dict(norm_cfg, affine=False), embed_dims)[1]
         self.scale = nn.Parameter(torch.ones(1))
-        self.shift = nn.Parameter(torch.zeros(1))
+        logit = math.log(initial_variance / (1 - initial_variance))
+        self.shift = nn.Parameter(torch.full((1, ), logit))
 
     def forward(self, x: Tensor) -> Tensor:
         """Variances of shape (N, D, H, W), always fp32."""

@@ -46,6 +46,8 @@ class ProbabilisticDecodeHead(BaseModule):
             which to embed. A finer feature is averaged down to it, because
             memory grows with the pixels and neighbours say the same.
             Defaults to 4.
+        initial_variance (float): σ² around which the variance branch starts.
+            Defaults to 0.5, as published.
         fixed_variance (float, optional): A σ² for all pixels instead of a
             variance branch, to compare with a deterministic contrast.
             Defaults to None.
@@ -65,6 +67,7 @@ class ProbabilisticDecodeHead(BaseModule):
                  embed_dims: int = 256,
                  tap: Optional[str] = None,
                  embed_stride: int = 4,
+                 initial_variance: float = 0.5,
                  fixed_variance: Optional[float] = None,
                  norm_cfg: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
@@ -78,7 +81,7 @@ class ProbabilisticDecodeHead(BaseModule):
         self.mean_branch = MeanBranch(channels, embed_dims, norm_cfg)
         if fixed_variance is None:
             self.variance_branch = VarianceBranch(channels, embed_dims,
-                                                  norm_cfg)
+                                                  norm_cfg, initial_variance)
         else:
             self.variance_branch = FixedVariance(embed_dims, fixed_variance)
         self._register_load_state_dict_pre_hook(self._load_plain_head)

@@ -21,6 +21,20 @@ def test_variance_is_the_squashed_normalized_feature(branch):
     torch.testing.assert_close(var.double(), value / (1 + value))
 
 
+@pytest.mark.parametrize('initial', [0.5, 1 / 64])
+def test_variances_start_around_a_given_one(initial):
+    torch.manual_seed(0)
+    branch = VarianceBranch(6, 4, dict(type='BN'), initial)
+    median = branch(torch.randn(2, 6, 65, 65)).median()
+    assert abs(median - initial) < 0.1 * initial
+
+
+@pytest.mark.parametrize('initial', [0.0, 1.0])
+def test_an_impossible_initial_variance_is_refused(initial):
+    with pytest.raises(ValueError, match='initial_variance.*between 0 and 1'):
+        VarianceBranch(6, 4, dict(type='BN'), initial)
+
+
 @pytest.mark.parametrize('scale', [1e3, -1e3])
 def test_extremes_stay_finite_with_their_gradient(branch, scale):
     with torch.no_grad():

@@ -127,6 +127,7 @@ class _Execution:
             test=tests,
             val_is_test=_same_images(self.run.config),
             device=self._device(),
+            monitors=self.state.monitors(),
             **self.state.costs())
         if self.run.pseudo_labels:
             results['pseudo_labels'] = self._test_pseudo_labels(last)

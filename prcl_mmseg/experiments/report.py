@@ -68,8 +68,9 @@ class _Report:
             f'over seeds {", ".join(map(str, self.grid.seeds))}; (n) where '
             'there are fewer.', *self._warning(),
             *self._test_scores(), *self._validation(),
-            *self._pseudo_labels(), *self._other_scores(), *self._costs(),
-            *self._classes(), *self._origin()
+            *self._pseudo_labels(), *self._gradients(),
+            *self._other_scores(), *self._costs(), *self._classes(),
+            *self._origin()
         ]
 
     def _present(self, key: str, names: Sequence[str]) -> List[str]:
@@ -139,14 +140,34 @@ class _Report:
                 _spread(rows, score(name), self.n)
                 for name in ('mIoU', 'aAcc')))
 
+    def _gradients(self) -> List[str]:
+
+        def ratio(quarter: int) -> Value:
+            return lambda row: _gradient_ratio(row, quarter)
+
+        return self._table(
+            "Gradient norm of the contrast over that of the pseudo-labels' "
+            'loss, in each quarter of the training', lambda rows: ' / '.join(
+                _spread(rows, ratio(quarter), self.n, '.2f')
+                for quarter in range(4)))
+
     def _other_scores(self) -> List[str]:
-        """Whatever else the metrics of the test have told."""
+        """Whatever else the metrics of the tests have told."""
 
-        def others(row: dict) -> dict:
-            last = row['test']['last']
-            return {name: last[name] for name in last if name not in _SHOWN}
+        def others(scores: Optional[dict]) -> dict:
+            scores = scores or {}
+            return {
+                name: scores[name]
+                for name in scores if name not in _SHOWN
+            }
 
-        return self._by_split('Other test scores', others, '.3f')
+        return [
+            *self._by_split('Other test scores', lambda row: others(row[
+                'test']['last']), '.3f'),
+            *self._by_split('Other scores on the unlabelled images',
+                            lambda row: others(row.get('pseudo_labels')),
+                            '.3f')
+        ]
 
     def _costs(self) -> List[str]:
         lines = [
@@ -251,6 +272,15 @@ def _unfinished(rows: Sequence[dict], outdated: Sequence[dict],
 
 def _score(part: str, choice: str, name: str) -> Value:
     return lambda row: row[part].get(choice, {}).get(name)
+
+
+def _gradient_ratio(row: dict, quarter: int) -> Optional[float]:
+    monitors = row.get('monitors', {})
+    if not {'gradient_contrast', 'gradient_pseudo'} <= set(monitors):
+        return None
+    contrast = monitors['gradient_contrast'][quarter]
+    pseudo = monitors['gradient_pseudo'][quarter]
+    return contrast / pseudo if contrast is not None and pseudo else None
 
 
 def _values(rows: Sequence[dict], value: Value) -> List[float]:

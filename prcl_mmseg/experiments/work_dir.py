@@ -4,7 +4,7 @@ import json
 import re
 import zipfile
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Dict, List, Optional
 
 from mmengine.config import Config
@@ -48,6 +48,33 @@ class WorkDir:
         return dict(
             seconds_per_iter=median(seconds) if seconds else None,
             peak_memory_mib=max(memory, default=None))
+
+    def monitors(self, parts: int = 4) -> Dict[str, List[Optional[float]]]:
+        """What the training logged, averaged over equal parts of it.
+
+        Args:
+            parts (int): Into how many. Defaults to 4.
+
+        Returns:
+            dict[str, list]: ``parts`` means for each scalar, None where it
+            was not logged.
+        """
+        # Of a step that was repeated after a cut, the later record counts.
+        records = {
+            record['step']: record
+            for record in self._scalars() if 'iter' in record
+        }
+        values: Dict[str, List[List[float]]] = {}
+        for step, record in records.items():
+            part = min((step - 1) * parts // self.max_iters, parts - 1)
+            for name, value in record.items():
+                if name not in ('iter', 'step'):
+                    values.setdefault(name, [[] for _ in range(parts)])
+                    values[name][part].append(value)
+        return {
+            name: [mean(some) if some else None for some in values[name]]
+            for name in sorted(values)
+        }
 
     def checkpoints(self) -> Dict[int, Path]:
         """Intact checkpoints by iteration, ascending."""

@@ -96,6 +96,31 @@ def test_other_tables(rows):
     assert 'same here' not in text
 
 
+def test_gradients_of_the_contrast_by_quarters(rows):
+    for row in rows:
+        if row['method'] == 'new':
+            row['monitors'] = dict(
+                gradient_contrast=[2.0, 1.0, None, 0.0],
+                gradient_pseudo=[1.0, 4.0 + row['seed'], 1.0, 0.0])
+    text = write_report(GRID, rows, [], [])
+    # 1/4, 1/5, 1/6: mean 0.206, deviation 0.042.
+    assert section(
+        text, "Gradient norm of the contrast over that of the pseudo-labels' "
+        'loss, in each quarter of the training') == [
+            '| plain | – / – / – / – | – / – / – / – |',
+            '| new | 2.00 ± 0.00 / 0.21 ± 0.04 / – / – '
+            '| 2.00 ± 0.00 (2) / 0.23 ± 0.04 (2) / – / – |']
+
+
+def test_other_scores_of_the_unlabelled_images(rows):
+    rows[0]['pseudo_labels']['AUROC/variance'] = 0.5
+    text = write_report(GRID, rows, [], [])
+    assert section(
+        text, 'Other scores on the unlabelled images, n6, last checkpoint'
+    ) == ['| AUROC/variance | 0.500 (1) | – |']
+    assert 'Other scores on the unlabelled images, 1-16' not in text
+
+
 def test_supervised_alone_has_no_teacher(rows):
     for row in rows:
         for scores in row['val'].values():

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 GRID = '''
@@ -80,6 +81,11 @@ def test_cut_resumed_and_scored(write_config, tmp_path):
     assert sum(ious) / 3 == pytest.approx(
         row['test']['last']['mIoU'], abs=0.011)
     assert 0 < row['pseudo_labels']['mIoU'] <= row['pseudo_labels']['aAcc']
-    assert row['pseudo_labels'] != row['test']['last']
+    config = Config.fromfile(
+        tmp_path / row['work_dir'] / 'config_pseudo_labels.py',
+        import_custom_modules=False)
+    assert config.test_dataloader.dataset.ann_file == 'labeled.txt'
+    assert all(row['monitors']['loss_contrast'][part] is not None
+               for part in range(4))
     assert row['seconds_per_iter'] > 0 and row['peak_memory_mib'] > 0
     assert row['versions']['torch'] and row['threads'] == '1'

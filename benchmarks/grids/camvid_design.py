@@ -60,6 +60,16 @@ methods = dict(
             1.0,
             'model.probabilistic_head.initial_variance': 1 / 64,
             'model.contrast.temperature': 6.4
+        }),
+    prcl_narrow_all_anchors=dict(
+        config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
+        cfg_options={
+            'optim_wrapper.paramwise_cfg.custom_keys.variance_branch.lr_mult':
+            1.0,
+            'model.probabilistic_head.initial_variance': 1 / 64,
+            'model.contrast.temperature': 6.4,
+            'model.contrast.anchors.threshold': 1.1,
+            'model.contrast_ramp': dict(type='Constant', _delete_=True)
         }))
 splits = {
     '_delete_': True,

@@ -41,6 +41,9 @@ methods = dict(
     prcl_classifier_alone=dict(
         config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
         cfg_options={'model.prototype_weight': 0.0}),
+    prcl_weak_prototypes=dict(
+        config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
+        cfg_options={'model.prototype_weight': 0.3}),
     # The variance branch learns at the full rate; the contrast teaches it and
     # the prototypes easy pixels, too, up to the end.
     prcl_all_anchors=dict(

@@ -41,9 +41,6 @@ methods = dict(
     prcl_classifier_alone=dict(
         config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
         cfg_options={'model.prototype_weight': 0.0}),
-    prcl_weak_prototypes=dict(
-        config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
-        cfg_options={'model.prototype_weight': 0.3}),
     # The variance branch learns at the full rate; the contrast teaches it and
     # the prototypes easy pixels, too, up to the end.
     prcl_all_anchors=dict(
@@ -64,13 +61,16 @@ methods = dict(
             'model.probabilistic_head.initial_variance': 1 / 64,
             'model.contrast.temperature': 6.4
         }),
-    prcl_narrow_all_anchors=dict(
+    # τ = 1 makes the contrast Bayes' rule: σ² alone says how sharp it is, and
+    # it starts where a cosine contrast at τ = 0.06 would be.
+    prcl_bayes=dict(
         config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
         cfg_options={
             'optim_wrapper.paramwise_cfg.custom_keys.variance_branch.lr_mult':
             1.0,
-            'model.probabilistic_head.initial_variance': 1 / 64,
-            'model.contrast.temperature': 6.4,
+            'model.probabilistic_head.initial_variance': 0.03,
+            'model.contrast.temperature': 1.0,
+            'model.contrast.loss_weight': 0.1,
             'model.contrast.anchors.threshold': 1.1,
             'model.contrast_ramp': dict(type='Constant', _delete_=True)
         }))

@@ -73,6 +73,15 @@ methods = dict(
             'model.contrast.loss_weight': 0.1,
             'model.contrast.anchors.threshold': 1.1,
             'model.contrast_ramp': dict(type='Constant', _delete_=True)
+        }),
+    prcl_bayes_hard=dict(
+        config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
+        cfg_options={
+            'optim_wrapper.paramwise_cfg.custom_keys.variance_branch.lr_mult':
+            1.0,
+            'model.probabilistic_head.initial_variance': 0.03,
+            'model.contrast.temperature': 1.0,
+            'model.contrast.loss_weight': 0.1
         }))
 splits = {
     '_delete_': True,

@@ -59,11 +59,12 @@ class WorkDir:
             dict[str, list]: ``parts`` means for each scalar, None where it
             was not logged.
         """
-        # Of a step that was repeated after a cut, the later record counts.
-        records = {
-            record['step']: record
-            for record in self._scalars() if 'iter' in record
-        }
+        # Several hooks write; of a step that was repeated after a cut, the
+        # later record counts.
+        records: Dict[int, Scores] = {}
+        for record in self._scalars():
+            if 'iter' in record:
+                records.setdefault(record['step'], {}).update(record)
         values: Dict[str, List[List[float]]] = {}
         for step, record in records.items():
             part = min((step - 1) * parts // self.max_iters, parts - 1)

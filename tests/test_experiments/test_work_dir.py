@@ -98,10 +98,13 @@ def test_monitors_are_means_over_quarters(tmp_path):
     records = [
         dict(step=step, iter=step, loss=float(step)) for step in (1, 2, 3, 5)
     ]
-    # Step 3 once more, after a cut.
+    # Another hook, and step 3 once more, after a cut.
+    records += [dict(step=5, iter=5, share=0.5)]
     records += [dict(step=3, iter=3, loss=30.0, late=1.0)]
     records += [dict(step=4, mIoU=50.0)]
     (logs / 'scalars.json').write_text('\n'.join(map(json.dumps, records)))
     # Quarters of 5 steps: 1 and 2, 3, 4, 5.
     assert WorkDir(tmp_path, CONFIG).monitors() == dict(
-        late=[None, 1.0, None, None], loss=[1.5, 30.0, None, 5.0])
+        late=[None, 1.0, None, None],
+        loss=[1.5, 30.0, None, 5.0],
+        share=[None, None, None, 0.5])

@@ -53,6 +53,9 @@ def test_log_and_backends_get_the_classes(write_config, tmp_path):
             tmp_path.glob('work/*/vis_data/scalars.json')).read_text()
         .splitlines()
     ]
+    # Only a validation has no 'iter'.
+    assert all('iter' in scalar for scalar in scalars
+               if not scalar.keys() & {'mIoU'})
     shares = [
         scalar['health/labelled_percent/ground'] for scalar in scalars
         if 'health/labelled_percent/ground' in scalar

@@ -181,15 +181,16 @@ class TrainingHealthHook(Hook):
         names = _class_names(runner, len(totals.labels))
         runner.logger.info(f'Classes in the last {self._table_steps} '
                            f'iterations:\n{_format_table(names, columns)}')
+        # Scalars without 'iter' would be taken for those of a validation.
+        scalars = dict(iter=runner.iter + 1)
         for title, values in columns.items():
             tag = title.replace(' ', '_').replace('%', 'percent')
-            runner.visualizer.add_scalars(
-                {
-                    f'health/{tag}/{name}': value
-                    for name, value in zip(names, values.tolist())
-                    if value == value
-                },
-                step=runner.iter + 1)
+            scalars.update({
+                f'health/{tag}/{name}': value
+                for name, value in zip(names, values.tolist())
+                if value == value
+            })
+        runner.visualizer.add_scalars(scalars, step=runner.iter + 1)
         self._since_table, self._table_steps = None, 0
 
 

@@ -3,14 +3,18 @@ method = dict(
     type='PRCL',
     # The contrast looks at thousands of pixels, not at all of them: stride 8
     # costs a quarter of what stride 4 does. Take 4 for small images.
-    probabilistic_head=dict(embed_dims=256, embed_stride=8),
+    # σ² starts at the scale of means of unit length, so that neither term of
+    # the mutual likelihood score drowns the other.
+    probabilistic_head=dict(
+        embed_dims=256, embed_stride=8, initial_variance=0.03),
     # δ_w: unlabelled pixels below this confidence are not contrasted.
     confidence_threshold=0.7,
     contrast=dict(
         type='MLSContrastLoss',
         # Makes its gradient about as large as the pseudo-label loss's.
-        loss_weight=0.2,
-        temperature=0.2,
+        loss_weight=0.1,
+        # Bayes' rule: σ² alone says how sharp the contrast is.
+        temperature=1.0,
         prototypes='bank',
         prototype_variance='mean_precision',
         anchors=dict(type='HardAnchors', num_queries=256, threshold=0.8),

@@ -1,4 +1,5 @@
-# The same contrast of points instead of distributions: cosine similarity and
-# prototypes that are plain means. What PRCL has to beat to be worth its name.
+# The same contrast of points instead of distributions: with one σ² for all it
+# is that of cosine similarities, at a temperature of 2σ², and prototypes are
+# plain means. What PRCL has to beat to be worth its name.
 _base_ = './prcl.py'
-method = dict(probabilistic_head=dict(fixed_variance=0.5))
+method = dict(probabilistic_head=dict(fixed_variance=0.03))

@@ -2,7 +2,7 @@
 # batch with their posterior variance, pixels as negatives, MLS averaged.
 _base_ = './prcl.py'
 method = dict(
-    probabilistic_head=dict(embed_stride=4),
+    probabilistic_head=dict(embed_stride=4, initial_variance=0.5),
     contrast=dict(
         preset='reference',
         loss_weight=1.0,

@@ -13,7 +13,10 @@ optim_wrapper = dict(
             relative_position_bias_table=dict(decay_mult=0.),
             pos_block=dict(decay_mult=0.),
             norm=dict(decay_mult=0.),
-            decode_head=dict(lr_mult=10.))))
+            decode_head=dict(lr_mult=10.),
+            # AdamW steps by the learning rate, however small the gradient:
+            # 1/64 of it would leave σ² as it was initialised.
+            variance_branch=dict(lr_mult=1.))))
 param_scheduler = [
     dict(
         type='LinearLR', start_factor=1e-6, by_epoch=False, begin=0, end=1500),

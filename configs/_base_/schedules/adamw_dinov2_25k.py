@@ -9,4 +9,4 @@ optim_wrapper = dict(
             ln1=dict(decay_mult=0.),
             ln2=dict(decay_mult=0.),
             decode_head=dict(lr_mult=40.),
-            variance_branch=dict(lr_mult=0.1875))))
+            variance_branch=dict(lr_mult=12.))))

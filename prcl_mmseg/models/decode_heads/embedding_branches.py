@@ -47,9 +47,10 @@ class VarianceBranch(nn.Module):
         in_channels (int): Channels of the feature.
         embed_dims (int): Embedding dimensions D.
         norm_cfg (dict): Config of the norm layer: BN or SyncBN.
-        initial_variance (float): σ² around which all start. Means of unit
-            length differ by about 1/D in each dimension: far larger variances
-            say that the means hardly matter. Defaults to 0.5, as published.
+        initial_variance (float): σ² around which all start; 0.5 as published.
+            The means, at unit length, are at most 2 apart. Where σ² is large
+            beside that, its logarithm alone decides the mutual likelihood
+            score, hence a smaller one. Defaults to 0.03.
 
     Raises:
         ValueError: If ``initial_variance`` is not between 0 and 1.
@@ -61,7 +62,7 @@ class VarianceBranch(nn.Module):
                  in_channels: int,
                  embed_dims: int,
                  norm_cfg: dict,
-                 initial_variance: float = 0.5) -> None:
+                 initial_variance: float = 0.03) -> None:
         super().__init__()
         if not 0 < initial_variance < 1:
             raise ValueError(f'initial_variance={initial_variance} must be '
@@ -87,9 +88,9 @@ class VarianceBranch(nn.Module):
 class FixedVariance(nn.Module):
     """The same variance σ² for every pixel and dimension: point embeddings.
 
-    With σ² = ½ the 'sum' score of unit-length means is their cosine
-    similarity, up to constants, and prototypes are plain means. So what is
-    left of the method is a deterministic contrast.
+    The 'sum' score of unit-length means is then their cosine similarity over
+    2σ², up to constants, and prototypes are plain means. So what is left of
+    the method is a deterministic contrast.
 
     Args:
         embed_dims (int): Embedding dimensions D.

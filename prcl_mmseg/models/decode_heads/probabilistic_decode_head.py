@@ -46,8 +46,8 @@ class ProbabilisticDecodeHead(BaseModule):
             which to embed. A finer feature is averaged down to it, because
             memory grows with the pixels and neighbours say the same.
             Defaults to 4.
-        initial_variance (float): σ² around which the variance branch starts.
-            Defaults to 0.5, as published.
+        initial_variance (float): σ² around which the variance branch starts,
+            see :class:`VarianceBranch`. Defaults to 0.03.
         fixed_variance (float, optional): A σ² for all pixels instead of a
             variance branch, to compare with a deterministic contrast.
             Defaults to None.
@@ -67,7 +67,7 @@ class ProbabilisticDecodeHead(BaseModule):
                  embed_dims: int = 256,
                  tap: Optional[str] = None,
                  embed_stride: int = 4,
-                 initial_variance: float = 0.5,
+                 initial_variance: float = 0.03,
                  fixed_variance: Optional[float] = None,
                  norm_cfg: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:

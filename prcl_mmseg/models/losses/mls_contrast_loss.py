@@ -12,7 +12,7 @@ from .pixel_groups import PixelGroups
 
 PRESETS: Dict[str, dict] = dict(
     # Anchors meet prototypes only, all with the variance of a typical pixel,
-    # so that positive and negatives compete on equal terms.
+    # so that positive and negatives compete on equal terms, by Bayes' rule.
     default=dict(
         anchors=dict(type='HardAnchors', num_queries=256, threshold=0.8),
         negatives=dict(type='PrototypeNegatives'),
@@ -20,7 +20,7 @@ PRESETS: Dict[str, dict] = dict(
         prototype_variance='mean_precision',
         reduction='sum',
         normalize=True,
-        temperature=0.2),
+        temperature=1.0),
     # The arithmetic of the published code.
     reference=dict(
         anchors=dict(type='HardAnchors', num_queries=256, threshold=0.8),

@@ -9,7 +9,7 @@ from prcl_mmseg.models.decode_heads.embedding_branches import (
 @pytest.fixture
 def branch() -> VarianceBranch:
     torch.manual_seed(0)
-    return VarianceBranch(6, 4, dict(type='BN'))
+    return VarianceBranch(6, 4, dict(type='BN'), initial_variance=0.5)
 
 
 def test_variance_is_the_squashed_normalized_feature(branch):

@@ -126,7 +126,8 @@ def test_reference_preset_draws_from_the_same_distribution(
 
 def test_variance_branch(data):
     hidden, in_channels = data['head_fc1'].shape
-    branch = VarianceBranch(in_channels, hidden, dict(type='BN'))
+    branch = VarianceBranch(
+        in_channels, hidden, dict(type='BN'), initial_variance=0.5)
     with torch.no_grad():
         branch.conv1.weight.copy_(data['head_fc1'][..., None, None])
         branch.conv2.weight.copy_(data['head_fc2'][..., None, None])

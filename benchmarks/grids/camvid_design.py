@@ -61,27 +61,28 @@ methods = dict(
             'model.probabilistic_head.initial_variance': 1 / 64,
             'model.contrast.temperature': 6.4
         }),
-    # τ = 1 makes the contrast Bayes' rule: σ² alone says how sharp it is, and
-    # it starts where a cosine contrast at τ = 0.06 would be.
+    # All pixels are anchors, up to the end, with the prototypes' full weight,
     prcl_bayes=dict(
         config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
         cfg_options={
-            'optim_wrapper.paramwise_cfg.custom_keys.variance_branch.lr_mult':
-            1.0,
-            'model.probabilistic_head.initial_variance': 0.03,
-            'model.contrast.temperature': 1.0,
-            'model.contrast.loss_weight': 0.1,
             'model.contrast.anchors.threshold': 1.1,
             'model.contrast_ramp': dict(type='Constant', _delete_=True)
         }),
-    prcl_bayes_hard=dict(
+    # with less of it,
+    prcl_bayes_weak=dict(
         config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
         cfg_options={
-            'optim_wrapper.paramwise_cfg.custom_keys.variance_branch.lr_mult':
-            1.0,
-            'model.probabilistic_head.initial_variance': 0.03,
-            'model.contrast.temperature': 1.0,
-            'model.contrast.loss_weight': 0.1
+            'model.contrast.anchors.threshold': 1.1,
+            'model.contrast_ramp': dict(type='Constant', _delete_=True),
+            'model.prototype_weight': 0.3
+        }),
+    # or with a softer posterior.
+    prcl_bayes_soft=dict(
+        config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
+        cfg_options={
+            'model.contrast.anchors.threshold': 1.1,
+            'model.contrast_ramp': dict(type='Constant', _delete_=True),
+            'model.probabilistic_head.initial_variance': 0.1
         }))
 splits = {
     '_delete_': True,

@@ -1,9 +1,8 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Write the teacher (or student) as a plain MMSegmentation model.
 
-Config and checkpoint in OUT_DIR predict exactly what its classifier predicts,
-without the prototypes, and run where this package is not installed. The
-checkpoint holds tensors and plain values only.
+Config and checkpoint in OUT_DIR predict exactly the same, and run where this
+package is not installed. The checkpoint holds tensors and plain values only.
 """
 import argparse
 import os.path as osp
@@ -74,10 +73,8 @@ def build_plain(cfg: Config, weights: dict) -> nn.Module:
 @torch.no_grad()
 def compare(cfg: Config, checkpoint: dict, role: str, plain: nn.Module,
             shape: tuple) -> float:
-    """Largest difference between the logits of the two classifiers."""
+    """Largest difference of a logit between the two models."""
     adapt_to_run(cfg, launcher='none')
-    if cfg.model.get('prototype_weight'):
-        cfg.model.prototype_weight = 0.0
     semi = MODELS.build(cfg.model)
     load_state_dict(semi, checkpoint['state_dict'])
     semi.eval()
@@ -105,17 +102,12 @@ def main() -> None:
         sys.exit(f'{args.config}, {args.checkpoint}: {error}')
     model = build_plain(plain.cfg, weights)
     shape = tuple(args.shape or cfg.model.get('crop_size') or (512, 512))
-    prototype_weight = cfg.model.get('prototype_weight', 0.0)
     difference = compare(cfg, checkpoint, role, model, shape)
     if difference:
         sys.exit(f'the plain model differs by {difference} from the {role}')
     Path(args.out_dir).mkdir(parents=True, exist_ok=True)
     plain.cfg.dump(f'{stem}.py')
     path = publish(weights, checkpoint.get('meta', {}), stem)
-    if prototype_weight:
-        print(f'Note: model.prototype_weight={prototype_weight}, but a plain '
-              'model has no prototypes. It predicts as tools/test.py does '
-              'with --cfg-options model.prototype_weight=0')
     for sentence in plain.left_out:
         print(f'Note: {sentence}')
     print(f'Config: {stem}.py\nCheckpoint: {path}\n'

@@ -21,7 +21,7 @@ method = dict(
         negatives=dict(type='PrototypeNegatives')),
     contrast_ramp=dict(type='GaussianRampDown', sharpness=5.0),
     prototype_bank=dict(forgetting=0.01, min_var=1e-4),
-    # Classifier and prototypes make pseudo-labels and predictions together.
+    # Classifier and prototypes make the pseudo-labels together.
     prototype_weight=1.0)
 custom_hooks = [
     dict(type='PreflightHook'),

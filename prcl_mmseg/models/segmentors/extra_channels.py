@@ -2,20 +2,21 @@
 from contextlib import contextmanager
 from typing import Callable, Iterator, List
 
+import torch
 from mmseg.models.segmentors import EncoderDecoder
 from torch import Tensor
 
 from ..decode_heads.feature_tap import Recording
 from .joint_forward import embedding_head
 
-# From the recording of the embedding head and logits (N, C, H, W) to what
-# takes their place: logits and then K other maps, (N, C + K, H, W).
-Rewrite = Callable[[Recording, Tensor], Tensor]
+# From the recording of the embedding head and logits (N, C, H, W) to K other
+# maps, (N, K, H, W).
+Maps = Callable[[Recording, Tensor], Tensor]
 
 
 @contextmanager
 def extra_channels(segmentor: EncoderDecoder, number: int,
-                   rewrite: Rewrite) -> Iterator[None]:
+                   maps: Maps) -> Iterator[None]:
     """Let a segmentor's logits carry other maps as more, last channels.
 
     As channels they pass through whole and sliding-window inference in
@@ -25,7 +26,7 @@ def extra_channels(segmentor: EncoderDecoder, number: int,
     Args:
         segmentor (EncoderDecoder): With a probabilistic decode head.
         number (int): How many channels K they are.
-        rewrite (Callable): Gives logits and maps for logits.
+        maps (Callable): Gives them.
     """
     head = embedding_head(segmentor)
     encode_decode = segmentor.encode_decode
@@ -33,7 +34,7 @@ def extra_channels(segmentor: EncoderDecoder, number: int,
     def with_maps(inputs: Tensor, batch_img_metas: List[dict]) -> Tensor:
         with head.record() as recording:
             seg_logits = encode_decode(inputs, batch_img_metas)
-        return rewrite(recording, seg_logits)
+        return torch.cat([seg_logits, maps(recording, seg_logits)], dim=1)
 
     segmentor.encode_decode = with_maps
     segmentor.out_channels += number

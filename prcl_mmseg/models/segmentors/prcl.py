@@ -55,9 +55,9 @@ class PRCL(MeanTeacher):
             teacher is less sure are not contrasted. Defaults to 0.7.
         prototype_bank (dict): Settings of PrototypeBank.
         prototype_weight (float): Weight with which the prototypes of the bank
-            join the classifier in pseudo-labels and predictions, see
-            :func:`fuse_logits`. Defaults to 0, the classifier alone, as
-            published.
+            join the classifier in pseudo-labels, see :func:`fuse_logits`.
+            Predictions are those of the classifier. Defaults to 0, no
+            prototypes, as published.
         variance_summary (str): What ``pred_variance`` is. 'mean' or
             'log_mean': the arithmetic or geometric mean of σ² over D.
             'prototype': the :func:`effective_variance`, which also grows with
@@ -170,7 +170,7 @@ class PRCL(MeanTeacher):
                  ] * len(inputs)
         if data_samples is not None:
             metas = [sample.metainfo for sample in data_samples]
-        with extra_channels(segmentor, 2, self._predicted_maps):
+        with extra_channels(segmentor, 2, self._doubt_maps):
             maps = segmentor.inference(inputs, metas)
         results = segmentor.postprocess_result(maps[:, :-2], data_samples)
         for sample, extra in zip(results, maps[:, -2:]):
@@ -193,21 +193,18 @@ class PRCL(MeanTeacher):
         log_posterior = self._log_posterior(embedding, seg_logits)
         return fuse_logits(seg_logits, log_posterior, self.prototype_weight)
 
-    def _predicted_maps(self, recording: Recording,
-                        seg_logits: Tensor) -> Tensor:
-        """Logits, σ² and posterior of the predicted class, (N, C+2, H, W)."""
+    def _doubt_maps(self, recording: Recording, seg_logits: Tensor) -> Tensor:
+        """σ² and the posterior of the predicted class, (N, 2, H, W)."""
         head = embedding_head(self.predictor)
         embedding = head.embed(recording, tuple(seg_logits.shape[2:]))
         log_posterior = self._log_posterior(embedding, seg_logits)
-        seg_logits = fuse_logits(seg_logits, log_posterior,
-                                 self.prototype_weight)
         if seg_logits.shape[1] > 1:
             label = seg_logits.argmax(dim=1, keepdim=True)
         else:
             label = (seg_logits.sigmoid() > head.threshold).long()
         posterior = log_posterior.gather(1, label).exp()
         var = self._upsample(self._summarize(embedding), seg_logits)
-        return torch.cat([seg_logits, var, posterior], dim=1)
+        return torch.cat([var, posterior], dim=1)
 
     def _log_posterior(self, embedding: DiagonalGaussian,
                        like: Tensor) -> Tensor:

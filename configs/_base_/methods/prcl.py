@@ -6,20 +6,21 @@ method = dict(
     # σ² starts at the scale of means of unit length, so that neither term of
     # the mutual likelihood score drowns the other.
     probabilistic_head=dict(
-        embed_dims=256, embed_stride=8, initial_variance=0.03),
+        embed_dims=256, embed_stride=8, initial_variance=0.1),
     # δ_w: unlabelled pixels below this confidence are not contrasted.
     confidence_threshold=0.7,
     contrast=dict(
         type='MLSContrastLoss',
         # Makes its gradient about as large as the pseudo-label loss's.
-        loss_weight=0.1,
+        loss_weight=0.3,
         # Bayes' rule: σ² alone says how sharp the contrast is.
         temperature=1.0,
         prototypes='bank',
         prototype_variance='mean_precision',
-        anchors=dict(type='HardAnchors', num_queries=256, threshold=0.8),
+        # All pixels: the prototypes have to know the easy ones, too.
+        anchors=dict(type='HardAnchors', num_queries=256, threshold=1.0),
         negatives=dict(type='PrototypeNegatives')),
-    contrast_ramp=dict(type='GaussianRampDown', sharpness=5.0),
+    contrast_ramp=dict(type='Constant'),
     prototype_bank=dict(forgetting=0.01, min_var=1e-4),
     # Classifier and prototypes make the pseudo-labels together.
     prototype_weight=1.0)

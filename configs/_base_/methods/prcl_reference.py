@@ -9,6 +9,9 @@ method = dict(
         temperature=100.0,
         prototypes='batch',
         prototype_variance='posterior',
+        anchors=dict(threshold=0.8),
         negatives=dict(
             type='PixelNegatives', num_negatives=512, shared=False)),
+    contrast_ramp=dict(
+        _delete_=True, type='GaussianRampDown', sharpness=5.0),
     prototype_weight=0.0)

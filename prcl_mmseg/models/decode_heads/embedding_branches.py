@@ -50,7 +50,7 @@ class VarianceBranch(nn.Module):
         initial_variance (float): σ² around which all start; 0.5 as published.
             The means, at unit length, are at most 2 apart. Where σ² is large
             beside that, its logarithm alone decides the mutual likelihood
-            score, hence a smaller one. Defaults to 0.03.
+            score, hence a smaller one. Defaults to 0.1.
 
     Raises:
         ValueError: If ``initial_variance`` is not between 0 and 1.
@@ -62,7 +62,7 @@ class VarianceBranch(nn.Module):
                  in_channels: int,
                  embed_dims: int,
                  norm_cfg: dict,
-                 initial_variance: float = 0.03) -> None:
+                 initial_variance: float = 0.1) -> None:
         super().__init__()
         if not 0 < initial_variance < 1:
             raise ValueError(f'initial_variance={initial_variance} must be '

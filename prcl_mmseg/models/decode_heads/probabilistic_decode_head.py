@@ -47,7 +47,7 @@ class ProbabilisticDecodeHead(BaseModule):
             memory grows with the pixels and neighbours say the same.
             Defaults to 4.
         initial_variance (float): σ² around which the variance branch starts,
-            see :class:`VarianceBranch`. Defaults to 0.03.
+            see :class:`VarianceBranch`. Defaults to 0.1.
         fixed_variance (float, optional): A σ² for all pixels instead of a
             variance branch, to compare with a deterministic contrast.
             Defaults to None.
@@ -67,7 +67,7 @@ class ProbabilisticDecodeHead(BaseModule):
                  embed_dims: int = 256,
                  tap: Optional[str] = None,
                  embed_stride: int = 4,
-                 initial_variance: float = 0.03,
+                 initial_variance: float = 0.1,
                  fixed_variance: Optional[float] = None,
                  norm_cfg: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:

@@ -14,7 +14,7 @@ PRESETS: Dict[str, dict] = dict(
     # Anchors meet prototypes only, all with the variance of a typical pixel,
     # so that positive and negatives compete on equal terms, by Bayes' rule.
     default=dict(
-        anchors=dict(type='HardAnchors', num_queries=256, threshold=0.8),
+        anchors=dict(type='HardAnchors', num_queries=256, threshold=1.0),
         negatives=dict(type='PrototypeNegatives'),
         prototypes='bank',
         prototype_variance='mean_precision',

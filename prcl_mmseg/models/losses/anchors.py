@@ -78,7 +78,10 @@ class HardAnchors:
             own_prob (Tensor): Probability of the pixel's own class, (P,).
             num_classes (int): Number of classes C.
         """
-        hard = valid & (own_prob < self.threshold)
+        hard = valid
+        # In floating point, a probability may well be 1.
+        if self.threshold < 1:
+            hard = valid & (own_prob < self.threshold)
         return PixelGroups.from_labels(label, hard, num_classes)
 
     def draw(self, candidates: PixelGroups, usable: Tensor) -> Anchors:

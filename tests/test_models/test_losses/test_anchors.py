@@ -75,3 +75,12 @@ def test_a_budget_below_the_classes_takes_turns_without_bias():
 def test_bad_numbers_are_named(name):
     with pytest.raises(ValueError, match=f'contrast.anchors.{name}=0'):
         HardAnchors(**{name: 0})
+
+
+@pytest.mark.parametrize('threshold, expected', [(0.8, [1, 0]), (1.0, [2, 1])])
+def test_pixels_below_the_threshold_are_candidates(threshold, expected):
+    label, valid = torch.tensor([0, 0, 1, 1]), torch.tensor([1, 1, 1, 0]) > 0
+    own_prob = torch.tensor([0.7, 1.0, 0.8, 0.1])
+    groups = HardAnchors(threshold=threshold).candidates(
+        label, valid, own_prob, 2)
+    assert groups.count.tolist() == expected

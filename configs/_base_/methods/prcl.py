@@ -17,13 +17,14 @@ method = dict(
         temperature=1.0,
         prototypes='bank',
         prototype_variance='mean_precision',
-        # All pixels: the prototypes have to know the easy ones, too.
+        # All pixels: σ² and the prototypes have to know the easy ones, too.
         anchors=dict(type='HardAnchors', num_queries=256, threshold=1.0),
         negatives=dict(type='PrototypeNegatives')),
     contrast_ramp=dict(type='Constant'),
     prototype_bank=dict(forgetting=0.01, min_var=1e-4),
-    # Classifier and prototypes make the pseudo-labels together.
-    prototype_weight=1.0)
+    # 1 lets the prototypes join the classifier in pseudo-labels, which keeps
+    # alive rare classes that a teacher loses, and may draw too much of them.
+    prototype_weight=0.0)
 custom_hooks = [
     dict(type='PreflightHook'),
     dict(type='ReproducibleStepHook'),

@@ -13,5 +13,4 @@ method = dict(
         negatives=dict(
             type='PixelNegatives', num_negatives=512, shared=False)),
     contrast_ramp=dict(
-        _delete_=True, type='GaussianRampDown', sharpness=5.0),
-    prototype_weight=0.0)
+        _delete_=True, type='GaussianRampDown', sharpness=5.0))

@@ -114,7 +114,9 @@ def test_nothing_to_contrast_is_an_attached_zero(negatives, case):
             NUM_CLASSES)
     if case == 'no hard':
         batch['own_prob'] = torch.ones_like(batch['own_prob'])
-    loss = MLSContrastLoss(negatives=negatives)(**batch)['loss_contrast']
+    loss = MLSContrastLoss(
+        negatives=negatives,
+        anchors=dict(threshold=0.8))(**batch)['loss_contrast']
     assert loss == 0
     loss.backward()
     assert batch['pixels'].mean.grad.eq(0).all()

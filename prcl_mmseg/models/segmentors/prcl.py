@@ -63,7 +63,7 @@ class PRCL(MeanTeacher):
             'prototype': the :func:`effective_variance`, which also grows with
             the distance from the prototypes of the bank. It changes
             predictions only, so it may be set at test time.
-            Defaults to 'mean'.
+            Defaults to 'prototype', which finds most errors.
         **kwargs: See MeanTeacher and SemiBaseSegmentor.
     """
 
@@ -76,7 +76,7 @@ class PRCL(MeanTeacher):
                  confidence_threshold: float = 0.7,
                  prototype_bank: dict = dict(),
                  prototype_weight: float = 0.0,
-                 variance_summary: str = 'mean',
+                 variance_summary: str = 'prototype',
                  **kwargs) -> None:
         if variance_summary not in VARIANCE_SUMMARIES:
             raise ValueError(

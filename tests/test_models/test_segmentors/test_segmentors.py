@@ -179,7 +179,7 @@ def test_prediction_is_mmsegs_and_the_variance(mode, role):
         assert result.pred_sem_seg.data.equal(plain.pred_sem_seg.data)
         assert result.pred_variance.data.shape == (1, 20, 26)
         assert 0 < result.pred_variance.data.min()
-        assert result.pred_variance.data.max() < 1
+        assert result.pred_variance.data.isfinite().all()
         assert result.pred_posterior.data.shape == (1, 20, 26)
         assert 0 <= result.pred_posterior.data.min()
         assert result.pred_posterior.data.max() <= 1

@@ -102,6 +102,7 @@ def test_prototypes_join_the_pseudo_labels_but_not_the_predictions():
     with torch.no_grad():
         logits = alone.teacher_logits(images)
         fused = both.teacher_logits(images)
+        assert not torch.allclose(logits, fused)
         predicted = both.predict(images, samples)
         pseudo = both.pseudo_label(images, samples)
     assert pseudo.label.equal(fused.argmax(1))

@@ -157,7 +157,8 @@ def test_prediction_is_mmsegs_and_the_variance(mode, role):
     from mmengine.config import ConfigDict
     model = build(
         segmentor=tiny.segmentor(test_cfg=ConfigDict(mode)),
-        predict_with=role).eval()
+        predict_with=role,
+        variance_summary='mean').eval()
     if role == 'student':
         torch.nn.init.normal_(model.student.decode_head.head.conv_seg.weight)
     images = torch.randn(2, 3, 32, 32)
@@ -179,7 +180,7 @@ def test_prediction_is_mmsegs_and_the_variance(mode, role):
         assert result.pred_sem_seg.data.equal(plain.pred_sem_seg.data)
         assert result.pred_variance.data.shape == (1, 20, 26)
         assert 0 < result.pred_variance.data.min()
-        assert result.pred_variance.data.isfinite().all()
+        assert result.pred_variance.data.max() < 1
         assert result.pred_posterior.data.shape == (1, 20, 26)
         assert 0 <= result.pred_posterior.data.min()
         assert result.pred_posterior.data.max() <= 1

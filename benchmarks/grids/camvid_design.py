@@ -18,6 +18,13 @@ published_start = {
 }
 methods = dict(
     _delete_=True,
+    mean_teacher=dict(config=mean_teacher, cfg_options=without_variance),
+    prcl=dict(config=prcl),
+    # What pays, the contrast or the prototypes that label?
+    prcl_contrast_alone=dict(
+        config=prcl, cfg_options={'model.prototype_weight': 0.0}),
+    prcl_prototypes_alone=dict(
+        config=prcl, cfg_options={'model.contrast.loss_weight': 0.0}),
     mean_teacher_sure_08=dict(
         config=mean_teacher,
         cfg_options={

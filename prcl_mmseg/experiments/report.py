@@ -170,25 +170,31 @@ class _Report:
         ]
 
     def _costs(self) -> List[str]:
+        lines = ['', '## Costs']
+        for device in dict.fromkeys(row['device'] for row in self.rows):
+            lines += self._costs_on(
+                device, [row for row in self.rows if row['device'] == device])
+        return lines
+
+    def _costs_on(self, device: str, rows: List[dict]) -> List[str]:
+        threads = '/'.join(sorted({str(row['threads']) for row in rows}))
         lines = [
-            '', '## Costs', '',
+            '', f'On {device}, {threads} thread(s) a run; median of the runs, '
+            'and most of any.', '',
             '| method | seconds per iteration | peak memory (MiB) |',
             '|---|---|---|'
         ]
         for method in self.methods:
-            rows = [row for row in self.rows if row['method'] == method]
-            seconds = _values(rows, lambda row: row['seconds_per_iter'])
-            memory = _values(rows, lambda row: row['peak_memory_mib'])
+            own = [row for row in rows if row['method'] == method]
+            if not own:
+                continue
+            seconds = _values(own, lambda row: row['seconds_per_iter'])
+            memory = _values(own, lambda row: row['peak_memory_mib'])
             lines.append(
                 f'| {method} | '
                 f'{f"{median(seconds):.3g}" if seconds else _NOTHING} | '
                 f'{f"{max(memory):.0f}" if memory else _NOTHING} |')
-        devices = ', '.join(dict.fromkeys(row['device'] for row in self.rows))
-        threads = {row['threads'] for row in self.rows}
-        return lines + [
-            '', f'Median of the runs and most of any, on {devices}, '
-            f'{"/".join(sorted(map(str, threads)))} thread(s) a run.'
-        ]
+        return lines
 
     def _classes(self) -> List[str]:
         return self._by_split('Test IoU (%) of classes',

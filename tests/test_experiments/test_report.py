@@ -96,6 +96,20 @@ def test_other_tables(rows):
     assert 'same here' not in text
 
 
+def test_costs_of_two_devices_are_not_mixed(rows):
+    for row in rows:
+        if row['split'] == '1-16':
+            row['device'] = 'GPU 0'
+    text = write_report(GRID, rows, [], [])
+    assert section(text, 'Costs') == [
+        '| plain | 1.5 | 1002 |', '| new | 1.5 | 1002 |',
+        '| method | seconds per iteration | peak memory (MiB) |',
+        '| plain | 0.5 | 1000 |',
+        '| new | 1 | 1001 |'
+    ]
+    assert text.index('On CPU, 1 thread') < text.index('On GPU 0, 1 thread')
+
+
 def test_gradients_of_the_contrast_by_quarters(rows):
     for row in rows:
         if row['method'] == 'new':

@@ -139,6 +139,10 @@ class TrainingHealthHook(Hook):
         if self._missing_for is None:
             self._missing_for = torch.zeros_like(totals.labels)
         self._missing_for = (self._missing_for + self.interval) * missing
+        or_else = ''
+        if getattr(unwrap_model(runner.model), 'prototype_weight', None) == 0:
+            or_else = ', or let the prototypes label, too: ' \
+                'model.prototype_weight=1.0'
         for index, name in enumerate(_class_names(runner, len(missing))):
             self._warn(
                 runner, f'class {name}',
@@ -146,7 +150,7 @@ class TrainingHealthHook(Hook):
                 f'No pixel was pseudo-labelled as class {name!r} in the last '
                 f'{self.patience} iterations, though labelled masks show it: '
                 'the unlabelled images lack it, or the teacher has lost it. '
-                'Give it more labelled pixels or a class_weight')
+                f'Give it more labelled pixels or a class_weight{or_else}')
 
     def _warn(self, runner: Runner, topic: str, holds: bool,
               message: str) -> None:

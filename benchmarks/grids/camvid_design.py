@@ -25,6 +25,9 @@ methods = dict(
         config=prcl, cfg_options={'model.prototype_weight': 0.0}),
     prcl_prototypes_alone=dict(
         config=prcl, cfg_options={'model.contrast.loss_weight': 0.0}),
+    # Those the teacher doubts are contrasted, too.
+    prcl_doubtful_pixels=dict(
+        config=prcl, cfg_options={'model.confidence_threshold': 0.0}),
     mean_teacher_sure_08=dict(
         config=mean_teacher,
         cfg_options={

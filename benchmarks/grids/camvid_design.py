@@ -98,6 +98,6 @@ splits = {
         labeled='splits/uniform_n6/labeled.txt',
         unlabeled='splits/uniform_n6/unlabeled.txt')
 }
-seeds = [0, 1]
+seeds = [0, 1, 2]
 # Only what a grid knows may remain.
 del mean_teacher, prcl, var_lr, without_variance, published_start

@@ -33,10 +33,11 @@ methods = {
     **{name: dict(config=prcl, cfg_options=options)
        for name, options in variants.items()}
 }
-test_evaluator = [
-    dict(type='IoUMetric', iou_metrics=['mIoU']),
-    dict(type='UncertaintyMetric')
-]
-cfg_options = {'test_evaluator': test_evaluator}
+cfg_options = {
+    'test_evaluator': [
+        dict(type='IoUMetric', iou_metrics=['mIoU']),
+        dict(type='UncertaintyMetric')
+    ]
+}
 # Only what a grid knows may remain.
-del prcl, variants, test_evaluator
+del prcl, variants

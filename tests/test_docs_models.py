@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 from mmseg.registry import MODELS
+from model_check import predict_step, train_step
 
 from prcl_mmseg.engine.launch import adapt_to_run
-from prcl_mmseg.engine.model_check import predict_step, train_step
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / 'docs' / 'models.md').read_text()

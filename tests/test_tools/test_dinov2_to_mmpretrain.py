@@ -10,9 +10,9 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import load_checkpoint
 from mmseg.registry import MODELS
+from model_check import predict_step, train_step
 
 from prcl_mmseg.engine.launch import adapt_to_run
-from prcl_mmseg.engine.model_check import predict_step, train_step
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / 'tools' / 'model_converters' / 'dinov2_to_mmpretrain.py'

@@ -23,8 +23,7 @@ with redirect_stdout(sys.stderr):
     import mmseg
     import torch
     from mmengine.config import Config
-
-    from prcl_mmseg.engine.model_check import check_model, one_line
+    from model_check import check_model, one_line
 
 CONFIGS = ROOT / 'configs' / '_base_'
 # What is not in a model's file but in all leaf configs that use it.

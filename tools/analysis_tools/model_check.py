@@ -15,13 +15,13 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from ..models.decode_heads import ProbabilisticDecodeHead
-from ..models.segmentors import SemiBaseSegmentor
-from ..models.segmentors.config import adapt_segmentor
-from ..models.segmentors.joint_forward import decode_heads
-from .config_parts import config_dicts, drop_pretrained_init
-from .launch import adapt_to_run
-from .published_checkpoint import plain_weights
+from prcl_mmseg.engine.config_parts import config_dicts, drop_pretrained_init
+from prcl_mmseg.engine.launch import adapt_to_run
+from prcl_mmseg.engine.published_checkpoint import plain_weights
+from prcl_mmseg.models.decode_heads import ProbabilisticDecodeHead
+from prcl_mmseg.models.segmentors import SemiBaseSegmentor
+from prcl_mmseg.models.segmentors.config import adapt_segmentor
+from prcl_mmseg.models.segmentors.joint_forward import decode_heads
 
 # Neither square nor a multiple of anything, as test images are.
 TEST_SIZE = (97, 151)

@@ -14,9 +14,7 @@ from pathlib import Path
 import pytest
 import tiny
 from mmengine.config import Config
-
-from prcl_mmseg.engine.model_check import (check_model, forget_weights,
-                                           one_line)
+from model_check import check_model, forget_weights, one_line
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / 'tools' / 'analysis_tools' / 'check_models.py'
@@ -118,7 +116,7 @@ def test_losses_that_are_not_finite_are_named():
 
 
 def test_a_lost_weight_is_noticed(monkeypatch):
-    from prcl_mmseg.engine import model_check
+    import model_check
     keep = model_check.plain_weights
 
     def lose_one(*args):

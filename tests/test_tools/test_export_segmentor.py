@@ -11,8 +11,8 @@ from mmengine.config import Config
 from mmseg.apis import inference_model, init_model
 from mmseg.registry import DATASETS, HOOKS, MODELS
 
-from prcl_mmseg.engine.deploy import export, missing_packages
-from prcl_mmseg.engine.own_types import own_types
+from prcl_mmseg.deploy.export import export, missing_packages
+from prcl_mmseg.deploy.own_types import own_types
 
 # Runs in a process that cannot have this package. mmseg itself wants compiled
 # operators, so where there are none the test brings a stand-in.

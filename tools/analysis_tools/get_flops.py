@@ -20,8 +20,8 @@ from mmseg.registry import MODELS  # noqa: E402
 from prettytable import PrettyTable  # noqa: E402
 from torch import nn  # noqa: E402
 
+from prcl_mmseg.deploy.plain_config import plain_model  # noqa: E402
 from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
-from prcl_mmseg.engine.plain_config import plain_model  # noqa: E402
 from prcl_mmseg.models.segmentors.joint_forward import (  # noqa: E402
     decode_heads, joint_forward)
 

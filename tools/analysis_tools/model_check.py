@@ -15,9 +15,9 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from prcl_mmseg.deploy.published_checkpoint import plain_weights
 from prcl_mmseg.engine.config_parts import config_dicts, drop_pretrained_init
 from prcl_mmseg.engine.launch import adapt_to_run
-from prcl_mmseg.engine.published_checkpoint import plain_weights
 from prcl_mmseg.models.decode_heads import ProbabilisticDecodeHead
 from prcl_mmseg.models.segmentors import SemiBaseSegmentor
 from prcl_mmseg.models.segmentors.config import adapt_segmentor

@@ -18,7 +18,7 @@ import prcl_mmseg  # noqa: E402, F401
 
 from mmengine.runner.checkpoint import _load_checkpoint  # noqa: E402
 
-from prcl_mmseg.engine.published_checkpoint import (  # noqa: E402
+from prcl_mmseg.deploy.published_checkpoint import (  # noqa: E402
     publish, training_weights)
 
 

@@ -21,13 +21,13 @@ from mmengine.runner.checkpoint import (  # noqa: E402
 from mmseg.registry import MODELS  # noqa: E402
 from torch import nn  # noqa: E402
 
-from prcl_mmseg.engine.deploy import (  # noqa: E402
+from prcl_mmseg.deploy.export import (  # noqa: E402
     SUFFIXES, export, missing_packages)
-from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
-from prcl_mmseg.engine.plain_config import (  # noqa: E402
+from prcl_mmseg.deploy.plain_config import (  # noqa: E402
     default_role, plain_config)
-from prcl_mmseg.engine.published_checkpoint import (  # noqa: E402
+from prcl_mmseg.deploy.published_checkpoint import (  # noqa: E402
     plain_weights, publish)
+from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:

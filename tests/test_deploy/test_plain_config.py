@@ -9,12 +9,12 @@ from mmengine.evaluator import BaseMetric
 from mmseg.registry import DATASETS, METRICS, MODELS, TRANSFORMS
 from tiny import cascade, segmentor
 
-from prcl_mmseg.engine.own_types import own_types
-from prcl_mmseg.engine.plain_config import (default_role, plain_config,
+from prcl_mmseg.deploy.own_types import own_types
+from prcl_mmseg.deploy.plain_config import (default_role, plain_config,
                                             plain_model)
-from prcl_mmseg.engine.plain_dataset import (NoPlainDataset, find_layout,
+from prcl_mmseg.deploy.plain_dataset import (NoPlainDataset, find_layout,
                                              plain_dataset)
-from prcl_mmseg.engine.published_checkpoint import plain_weights
+from prcl_mmseg.deploy.published_checkpoint import plain_weights
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 

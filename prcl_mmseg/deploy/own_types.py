@@ -4,7 +4,7 @@ from typing import Any, List, Sequence
 
 from mmengine.registry import Registry
 
-from .config_parts import config_dicts
+from ..engine.config_parts import config_dicts
 
 OWN_PACKAGE = __name__.split('.')[0]
 

@@ -11,9 +11,9 @@ from mmseg.registry import (DATA_SAMPLERS, HOOKS, LOG_PROCESSORS,
                             LOOPS, METRICS, MODELS, TRANSFORMS, VISBACKENDS,
                             VISUALIZERS)
 
+from ..engine.config_parts import (config_dicts, drop_pretrained_init,
+                                   replace_sync_bn)
 from ..models.segmentors.config import adapt_segmentor
-from .config_parts import (config_dicts, drop_pretrained_init,
-                           replace_sync_bn)
 from .own_types import OWN_PACKAGE, own_types
 from .plain_dataset import NoPlainDataset, plain_dataset
 

@@ -26,15 +26,14 @@ import prcl_mmseg  # noqa: E402, F401
 from mmengine.config import Config, DictAction  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from mmseg.registry import DATASETS  # noqa: E402
+from split_files import (check_infos, check_manifest,  # noqa: E402
+                         write_splits)
+from split_making import make_split  # noqa: E402
+from split_source import (SplitSource, source_of_config,  # noqa: E402
+                          source_of_folders)
 
 from prcl_mmseg.datasets import (SplitSegDataset, UnlabeledDataset,  # noqa: E402
                                  check_paths)
-from prcl_mmseg.datasets.split_files import (check_infos,  # noqa: E402
-                                             check_manifest, write_splits)
-from prcl_mmseg.datasets.split_making import make_split  # noqa: E402
-from prcl_mmseg.datasets.split_source import (SplitSource,  # noqa: E402
-                                              source_of_config,
-                                              source_of_folders)
 
 ROLES = ('labeled', 'unlabeled', 'val')
 

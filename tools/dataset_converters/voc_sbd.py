@@ -25,11 +25,11 @@ import numpy as np  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from mmengine.utils import track_iter_progress  # noqa: E402
 from PIL import Image  # noqa: E402
+from split_files import write_splits  # noqa: E402
+from split_making import make_split  # noqa: E402
+from split_source import source_of_config  # noqa: E402
 
 from prcl_mmseg.datasets import SplitEntry, read_split  # noqa: E402
-from prcl_mmseg.datasets.split_files import write_splits  # noqa: E402
-from prcl_mmseg.datasets.split_making import make_split  # noqa: E402
-from prcl_mmseg.datasets.split_source import source_of_config  # noqa: E402
 
 FOLDER = 'SegmentationClassAug'
 LIST = Path('voc/train_aug.txt')

@@ -9,8 +9,8 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
-from ..version import __version__
-from .split_list import SplitEntry, format_entry
+from prcl_mmseg.datasets.split_list import SplitEntry, format_entry
+from prcl_mmseg.version import __version__
 
 MANIFEST = 'manifest.json'
 

@@ -9,11 +9,10 @@ import numpy as np
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from .label_check import class_pixels
-from .path_check import check_paths
-from .split_dataset import SplitSegDataset
-from .split_list import IMAGE_SUFFIXES, SplitEntry, read_split
-from .unlabeled_dataset import UnlabeledDataset
+from prcl_mmseg.datasets import (SplitEntry, SplitSegDataset, UnlabeledDataset,
+                                 check_paths, read_split)
+from prcl_mmseg.datasets.label_check import class_pixels
+from prcl_mmseg.datasets.split_list import IMAGE_SUFFIXES
 
 _NOT_PILLOW = ('.npy', '.tif', '.tiff')
 

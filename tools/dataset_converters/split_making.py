@@ -3,11 +3,11 @@ from fractions import Fraction
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
+from split_choice import rank_balanced, rank_uniform
+from split_files import histogram
+from split_source import SplitSource
 
-from .split_choice import rank_balanced, rank_uniform
-from .split_files import histogram
-from .split_list import SplitEntry
-from .split_source import SplitSource
+from prcl_mmseg.datasets import SplitEntry
 
 _ALL_VALUES = 256
 

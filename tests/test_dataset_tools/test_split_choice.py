@@ -1,8 +1,7 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 import numpy as np
 import pytest
-
-from prcl_mmseg.datasets.split_choice import rank_balanced, rank_uniform
+from split_choice import rank_balanced, rank_uniform
 
 
 def long_tail(num: int = 400, classes: int = 20) -> np.ndarray:

@@ -7,8 +7,9 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
-# What `mim` and `prcl_mmseg::` look for in the folder `.mim` of a package.
-MIM = ('configs', 'tools', 'model-index.yml')
+# What `mim` and `prcl_mmseg::` look for in the folder `.mim` of a package, and
+# what tools/benchmark.py needs beside them.
+MIM = ('configs', 'tools', 'model-index.yml', 'benchmarks/experiments')
 
 
 def read_requirements(name: str) -> list:
@@ -26,12 +27,12 @@ class BuildWithMim(build_py):
         super().run()
         if getattr(self, 'editable_mode', False):
             folder = ROOT / 'prcl_mmseg' / '.mim'
-            folder.mkdir(exist_ok=True)
             for name in MIM:
                 link = folder / name
                 if not link.exists():
+                    link.parent.mkdir(parents=True, exist_ok=True)
                     link.unlink(missing_ok=True)
-                    os.symlink(Path('..', '..', name), link)
+                    os.symlink(os.path.relpath(ROOT / name, link.parent), link)
             return
         folder = Path(self.build_lib) / 'prcl_mmseg' / '.mim'
         shutil.rmtree(folder, ignore_errors=True)

@@ -21,7 +21,8 @@ def test_one_version():
     assert f'\nversion: {prcl_mmseg.__version__}\n' in citation
 
 
-@pytest.mark.parametrize('folder', ['prcl_mmseg', 'tools', 'tests'])
+@pytest.mark.parametrize(
+    'folder', ['prcl_mmseg', 'benchmarks/experiments', 'tools', 'tests'])
 def test_files_say_whose_they_are(folder):
     for path in (ROOT / folder).rglob('*.py'):
         first = path.read_text(encoding='utf-8').splitlines()[:1]
@@ -32,7 +33,9 @@ def test_files_say_whose_they_are(folder):
 def test_every_folder_is_a_package_and_old_python_reads_it():
     for path in PACKAGE.rglob('*.py'):
         assert (path.parent / '__init__.py').is_file(), path
-        ast.parse(path.read_text(encoding='utf-8'), feature_version=(3, 9))
+    for folder in (PACKAGE, ROOT / 'benchmarks/experiments', ROOT / 'tools'):
+        for path in folder.rglob('*.py'):
+            ast.parse(path.read_text(encoding='utf-8'), feature_version=(3, 9))
 
 
 def test_import_registers_every_component():

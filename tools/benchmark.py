@@ -12,15 +12,15 @@ from typing import Dict, List, Optional, Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = ROOT / 'tools'
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / 'benchmarks')]
 
 # First of all, to say so if the packages below don't fit.
 import prcl_mmseg  # noqa: E402, F401
 
-from prcl_mmseg.experiments import (  # noqa: E402
+from experiments import (  # noqa: E402
     Executor, Grid, Run, Schedule, load_grid, load_rows, threads_per_run,
     write_report)
-from prcl_mmseg.experiments.rows import difference, load_row  # noqa: E402
+from experiments.rows import difference, load_row  # noqa: E402
 
 
 def parse_args(arguments: Optional[Sequence[str]]) -> argparse.Namespace:

@@ -11,9 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
+from experiments.process import locked
 from feigned import CONFIG, GRID, TEST, TRAIN
-
-from prcl_mmseg.experiments.process import locked
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = Path('work_dirs/benchmark/grid')

@@ -4,9 +4,8 @@ import json
 import zipfile
 
 import pytest
+from experiments.work_dir import WorkDir
 from mmengine.config import Config
-
-from prcl_mmseg.experiments.work_dir import WorkDir
 
 CONFIG = Config(
     dict(

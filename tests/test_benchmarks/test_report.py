@@ -1,8 +1,7 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Numbers of the report, against means computed by hand."""
 import pytest
-
-from prcl_mmseg.experiments import Grid, write_report
+from experiments import Grid, write_report
 
 GRID = Grid('toy', ['plain', 'new', 'later'], ['n6', '1-16'], [0, 1, 2],
             [None] * 18)

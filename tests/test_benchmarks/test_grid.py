@@ -3,9 +3,8 @@ import re
 from pathlib import Path
 
 import pytest
-
-from prcl_mmseg.experiments import load_grid
-from prcl_mmseg.experiments.fingerprint import changed_keys, plain
+from experiments import load_grid
+from experiments.fingerprint import changed_keys, plain
 
 ROOT = Path(__file__).resolve().parents[2]
 GRIDS = ROOT / 'benchmarks/grids'

@@ -10,7 +10,8 @@ import mmengine
 import mmseg
 import torch
 
-from ..version import __version__
+from prcl_mmseg.version import __version__
+
 from .fingerprint import plain
 from .grid import Run
 from .process import Commands, locked

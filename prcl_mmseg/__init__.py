@@ -10,6 +10,7 @@ compat.check_dependencies()
 compat.replace_missing_ops()
 compat.allow_checkpoint_globals()
 compat.resolve_mmseg_bases()
+compat.name_layers_plainly()
 
 from . import datasets, engine, evaluation, models  # noqa: E402
 from . import visualization  # noqa: E402

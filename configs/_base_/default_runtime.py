@@ -11,3 +11,11 @@ log_level = 'INFO'
 load_from = None
 resume = False
 tta_model = dict(type='SegTTAModel')
+# For every method; each is idle where the model lacks what it works on.
+custom_hooks = [
+    dict(type='PreflightHook'),
+    dict(type='ReproducibleStepHook'),
+    dict(type='MeanTeacherHook'),
+    dict(type='PrototypeBankHook'),
+    dict(type='TrainingHealthHook')
+]

@@ -14,6 +14,6 @@ model = dict(
     crop_size=_base_.crop_size,
     **_base_.method)
 # Colours carry some of the meaning here.
-model['strong_augment']['transforms']['color']['hue'] = (-0.05, 0.05)
+model['strategy']['strong_augment']['transforms']['color']['hue'] = (-0.05, 0.05)
 # So short a training is seldom as sure as 0.97.
-model['pseudo_label_loss']['threshold'] = 0.9
+model['strategy']['loss']['threshold'] = 0.9

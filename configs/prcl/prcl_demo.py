@@ -13,8 +13,8 @@ model = dict(
     num_classes=_base_.num_classes,
     crop_size=_base_.crop_size,
     **_base_.method)
-model['probabilistic_head'].update(embed_dims=32, embed_stride=4)
+model['terms']['contrast']['head'].update(embed_dims=32, embed_stride=4)
 # Colours carry some of the meaning here.
-model['strong_augment']['transforms']['color']['hue'] = (-0.05, 0.05)
+model['strategy']['strong_augment']['transforms']['color']['hue'] = (-0.05, 0.05)
 # So short a training is seldom as sure as 0.97.
-model['pseudo_label_loss']['threshold'] = 0.9
+model['strategy']['loss']['threshold'] = 0.9

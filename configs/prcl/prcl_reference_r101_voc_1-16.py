@@ -13,4 +13,4 @@ model = dict(
     crop_size=_base_.crop_size,
     **_base_.method)
 # As in the published network, the branches read the fused decoder feature.
-model['probabilistic_head']['tap'] = 'sep_bottleneck'
+model['terms']['contrast']['head']['feature_layer'] = 'sep_bottleneck'

@@ -7,8 +7,9 @@ from .checkpoints import allow_checkpoint_globals
 from .compiled_ops import find_missing_ops, replace_missing_ops
 from .config_bases import resolve_mmseg_bases
 from .dependencies import check_dependencies
+from .layer_decay import name_layers_plainly
 
 __all__ = [
     'allow_checkpoint_globals', 'check_dependencies', 'find_missing_ops',
-    'replace_missing_ops', 'resolve_mmseg_bases'
+    'name_layers_plainly', 'replace_missing_ops', 'resolve_mmseg_bases'
 ]

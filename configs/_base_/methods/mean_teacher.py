@@ -1,27 +1,19 @@
+# The strategy of PRCL: an EMA teacher labels; the student learns one strong
+# view, in which each image counts by its share of sure pixels.
 method = dict(
-    type='MeanTeacher',
-    teacher=dict(type='EMATeacher', momentum=0.01),
-    predict_with='teacher',
-    # None instead of a transform switches it off.
-    strong_augment=dict(
-        type='StrongAugment',
-        transforms=dict(
-            scale_crop=dict(type='RandomScaleCrop', scale=(0.5, 1.5)),
-            mix=dict(type='ClassMix'),
-            color=dict(
-                type='ColorJitter',
-                prob=0.8,
-                brightness=(0.75, 1.25),
-                contrast=(0.75, 1.25),
-                saturation=(0.75, 1.25),
-                hue=(-0.25, 0.25)),
-            blur=dict(type='GaussianBlur', prob=0.5, sigma=(0.15, 1.15)),
-            flip=dict(type='RandomFlip', prob=0.5))),
-    pseudo_label_loss=dict(
-        type='PseudoLabelLoss', threshold=0.97, loss_weight=1.0))
-custom_hooks = [
-    dict(type='PreflightHook'),
-    dict(type='ReproducibleStepHook'),
-    dict(type='MeanTeacherHook'),
-    dict(type='TrainingHealthHook')
-]
+    type='SemiSegmentor',
+    teacher=dict(type='EMATeacher'),
+    strategy=dict(
+        type='WeakToStrong',
+        labeler=dict(type='Labeler', network='teacher'),
+        strong_augment=dict(
+            type='StrongAugment',
+            # None instead of a transform switches it off.
+            transforms=dict(
+                scale_crop=dict(type='RandomScaleCrop'),
+                mix=dict(type='ClassMix'),
+                color=dict(type='ColorJitter'),
+                blur=dict(type='GaussianBlur'),
+                flip=dict(type='RandomFlip'))),
+        loss=dict(type='PseudoLabelLoss', threshold=0.97, weighting='image')),
+    terms=dict(health=dict(type='TrainingHealth')))

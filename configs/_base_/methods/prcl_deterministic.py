@@ -2,4 +2,4 @@
 # is that of cosine similarities, at a temperature of 2σ², and prototypes are
 # plain means. What PRCL has to beat to be worth its name.
 _base_ = './prcl.py'
-method = dict(probabilistic_head=dict(fixed_variance=0.1))
+method = dict(terms=dict(contrast=dict(head=dict(fixed_variance=0.1))))

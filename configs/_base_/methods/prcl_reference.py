@@ -2,15 +2,18 @@
 # batch with their posterior variance, pixels as negatives, MLS averaged.
 _base_ = './prcl.py'
 method = dict(
-    probabilistic_head=dict(embed_stride=4, initial_variance=0.5),
-    contrast=dict(
-        preset='reference',
-        loss_weight=1.0,
-        temperature=100.0,
-        prototypes='batch',
-        prototype_variance='posterior',
-        anchors=dict(threshold=0.8),
-        negatives=dict(
-            type='PixelNegatives', num_negatives=512, shared=False)),
-    contrast_ramp=dict(
-        _delete_=True, type='GaussianRampDown', sharpness=5.0))
+    terms=dict(
+        contrast=dict(
+            head=dict(embed_stride=4, initial_variance=0.5),
+            similarity=dict(reduction='mean', temperature=100.0),
+            loss=dict(
+                loss_weight=1.0,
+                prototypes='batch',
+                prototype_variance='posterior',
+                anchors=dict(threshold=0.8),
+                negatives=dict(
+                    _delete_=True,
+                    type='PixelNegatives',
+                    num_negatives=512,
+                    shared=False)),
+            ramp=dict(_delete_=True, type='GaussianRampDown'))))

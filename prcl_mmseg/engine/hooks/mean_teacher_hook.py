@@ -14,19 +14,11 @@ class MeanTeacherHook(Hook):
     """Moves the teacher towards the student after each optimizer step.
 
     How far is the business of the averaged model, ``model.teacher``. Under
-    gradient accumulation the teacher moves when the student has moved.
+    gradient accumulation the teacher moves when the student has moved. Idle
+    where the model has no teacher.
     """
 
     priority = 'NORMAL'
-
-    def before_train(self, runner: Runner) -> None:
-        """Raise ValueError if the model has no teacher to move."""
-        model = unwrap_model(runner.model)
-        if getattr(model, 'teacher', None) is None:
-            raise ValueError(
-                'custom_hooks holds a MeanTeacherHook, but the model '
-                f'{type(model).__name__} has no teacher; remove the hook or '
-                "set model.teacher=dict(type='EMATeacher')")
 
     def after_train_iter(self,
                          runner: Runner,

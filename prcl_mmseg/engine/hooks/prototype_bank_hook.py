@@ -6,16 +6,17 @@ from mmengine.hooks.hook import DATA_BATCH
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
-from ...models.prototype_bank import PrototypeBank
+from ...models import PrototypeBank
 from .unwrap import optimizer_stepped, unwrap_model
 
 
 @HOOKS.register_module()
 class PrototypeBankHook(Hook):
-    """Commits the evidence of an iteration to the prototype bank.
+    """Commits the evidence of an iteration to the banks of prototypes.
 
     The evidence was summed over all processes by one all-reduce during the
     forward pass, so every process commits the same and the banks stay equal.
+    Idle where no term has a bank.
 
     Into the log go the number of classes seen, and the mean σ² of their
     prototypes as it is and for the least certain class.
@@ -30,26 +31,19 @@ class PrototypeBankHook(Hook):
     def __init__(self, log_interval: int = 50) -> None:
         self.log_interval = log_interval
 
-    def before_train(self, runner: Runner) -> None:
-        """Raise ValueError if the model has no prototype bank."""
-        model = unwrap_model(runner.model)
-        if not hasattr(model, 'prototype_bank'):
-            raise ValueError(
-                'custom_hooks holds a PrototypeBankHook, but the model '
-                f'{type(model).__name__} has no prototype bank; remove the '
-                "hook or use model.type='PRCL'")
-
     def after_train_iter(self,
                          runner: Runner,
                          batch_idx: int,
                          data_batch: DATA_BATCH = None,
                          outputs: Optional[dict] = None) -> None:
         """Commit, then log."""
-        bank = unwrap_model(runner.model).prototype_bank
-        if optimizer_stepped(runner):
-            bank.commit()
-        if self.every_n_train_iters(runner, self.log_interval):
-            self._log_scalars(runner, bank)
+        for bank in unwrap_model(runner.model).modules():
+            if not isinstance(bank, PrototypeBank):
+                continue
+            if optimizer_stepped(runner):
+                bank.commit()
+            if self.every_n_train_iters(runner, self.log_interval):
+                self._log_scalars(runner, bank)
 
     def _log_scalars(self, runner: Runner, bank: PrototypeBank) -> None:
         seen = bank.seen

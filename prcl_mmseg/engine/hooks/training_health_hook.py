@@ -8,16 +8,16 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor
 
-from ...models.training_health import ClassTotals
+from ...models import PrototypeBank, TrainingHealth
 from .unwrap import unwrap_model
 
 # What to do about a loss that stays 0.
 CURES = dict(
     loss_pseudo='the teacher is sure of no pixel (pseudo_weight is 0); lower '
-    'model.pseudo_label_loss.threshold',
+    'model.strategy.loss.threshold',
     loss_contrast='no class has hard pixels (anchor_classes is 0); lower '
-    'model.confidence_threshold if contrast_ratio is small, or raise '
-    'model.contrast.anchors.threshold')
+    'model.terms.contrast.confidence_threshold if contrast_ratio is small, or '
+    'raise model.terms.contrast.loss.anchors.threshold')
 
 
 @HOOKS.register_module()
@@ -28,7 +28,8 @@ class TrainingHealthHook(Hook):
     effective number of classes of the pseudo-labels (the exponential of the
     entropy of their histogram) and, with a contrast, ``gradient_pseudo`` and
     ``gradient_contrast``: the L2 norms of the gradients of both losses, as
-    they are weighted at that time, at the features of the backbone (and neck).
+    they are weighted at that time, at the features that enter the decode
+    heads.
 
     Every ``table_interval`` iterations it gets a table of all classes, whose
     numbers also go to the visualisation backends as ``health/...``: shares of
@@ -42,6 +43,9 @@ class TrainingHealthHook(Hook):
     - the pseudo-labels had collapsed: their effective number of classes was
       below ``collapse`` times that of the labelled masks,
     - no pixel was pseudo-labelled as a class that labelled masks show.
+
+    It reads what the term ``TrainingHealth`` and others have found, and is
+    idle where the model does not have that term.
 
     Args:
         interval (int): Iterations between two looks. Defaults to 50.
@@ -63,29 +67,21 @@ class TrainingHealthHook(Hook):
         self.table_interval = table_interval
         self.patience = patience
         self.collapse = collapse
-        self._since_table: Optional[Tensor] = None
+        self._since_table: Dict[str, Tensor] = {}
         self._table_steps = 0
         self._collapsed_for = 0
         self._missing_for: Optional[Tensor] = None
         self._warned: Set[str] = set()
-
-    def before_train(self, runner: Runner) -> None:
-        """Raise ValueError if the model has no pseudo-labels to watch."""
-        model = unwrap_model(runner.model)
-        if not hasattr(model, 'health'):
-            raise ValueError(
-                'custom_hooks holds a TrainingHealthHook, but the model '
-                f'{type(model).__name__} learns from no pseudo-labels; '
-                "remove the hook or use model.type='MeanTeacher' or 'PRCL'")
 
     def before_train_iter(self,
                           runner: Runner,
                           batch_idx: int,
                           data_batch: DATA_BATCH = None) -> None:
         """Ask for the gradients if this iteration is looked at."""
-        model = unwrap_model(runner.model)
-        model.health.gradients_wanted = self.every_n_train_iters(
-            runner, self.interval)
+        for term in unwrap_model(runner.model).terms.values():
+            if isinstance(term, TrainingHealth):
+                term.gradients_wanted = self.every_n_train_iters(
+                    runner, self.interval)
 
     def after_train_iter(self,
                          runner: Runner,
@@ -96,11 +92,13 @@ class TrainingHealthHook(Hook):
         if not self.every_n_train_iters(runner, self.interval):
             return
         self._watch_losses(runner)
-        totals = unwrap_model(runner.model).health.read()
-        if totals is None:
+        sums: Dict[str, Tensor] = {}
+        for term in unwrap_model(runner.model).terms.values():
+            sums.update(term.class_sums.read())
+        if 'pseudo_labels' not in sums:
             return
-        self._watch_pseudo_labels(runner, totals)
-        self._collect(totals)
+        self._watch_pseudo_labels(runner, sums)
+        self._collect(sums)
         if self.every_n_train_iters(runner, self.table_interval):
             self._log_table(runner)
 
@@ -118,10 +116,10 @@ class TrainingHealthHook(Hook):
                 f'iterations: {CURES.get(name, "look at its loss_weight")}')
 
     def _watch_pseudo_labels(self, runner: Runner,
-                             totals: ClassTotals) -> None:
-        number = _effective_classes(totals.pseudo_labels)
+                             sums: Dict[str, Tensor]) -> None:
+        number = _effective_classes(sums['pseudo_labels'])
         runner.message_hub.update_scalar('train/pseudo_label_classes', number)
-        expected = _effective_classes(totals.labels)
+        expected = _effective_classes(sums['labels'])
         collapsed = number < self.collapse * expected
         self._collapsed_for = \
             self._collapsed_for + self.interval if collapsed else 0
@@ -131,18 +129,21 @@ class TrainingHealthHook(Hook):
             f'classes, where labelled masks have {expected:.1f}, for '
             f'{self._collapsed_for} iterations. Train with labelled images '
             'alone first (load_from), raise '
-            'model.pseudo_label_loss.threshold, or lower its loss_weight')
-        self._watch_missing(runner, totals)
+            'model.strategy.loss.threshold, or lower its loss_weight')
+        self._watch_missing(runner, sums)
 
-    def _watch_missing(self, runner: Runner, totals: ClassTotals) -> None:
-        missing = (totals.pseudo_labels == 0) & (totals.labels > 0)
+    def _watch_missing(self, runner: Runner, sums: Dict[str, Tensor]) -> None:
+        missing = (sums['pseudo_labels'] == 0) & (sums['labels'] > 0)
         if self._missing_for is None:
-            self._missing_for = torch.zeros_like(totals.labels)
+            self._missing_for = torch.zeros_like(sums['labels'])
         self._missing_for = (self._missing_for + self.interval) * missing
         or_else = ''
-        if getattr(unwrap_model(runner.model), 'prototype_weight', None) == 0:
+        model = unwrap_model(runner.model)
+        labeler = getattr(model.strategy, 'labeler', None)
+        if (getattr(labeler, 'prototype_weight', None) == 0
+                and labeler.prototypes in model.terms):
             or_else = ', or let the prototypes label, too: ' \
-                'model.prototype_weight=1.0'
+                'model.strategy.labeler.prototype_weight=1.0'
         for index, name in enumerate(_class_names(runner, len(missing))):
             self._warn(
                 runner, f'class {name}',
@@ -160,29 +161,29 @@ class TrainingHealthHook(Hook):
             self._warned.add(topic)
             runner.logger.warning(message)
 
-    def _collect(self, totals: ClassTotals) -> None:
+    def _collect(self, sums: Dict[str, Tensor]) -> None:
         """Add up what the next table is made of."""
-        packed = torch.stack(totals)
-        if self._since_table is not None:
-            packed = packed + self._since_table
-        self._since_table = packed
+        self._since_table = {
+            name: values + self._since_table.get(name, 0)
+            for name, values in sums.items()
+        }
         self._table_steps += self.interval
 
     def _log_table(self, runner: Runner) -> None:
-        totals = ClassTotals(*self._since_table)
+        sums = self._since_table
         columns = {
-            'labelled %': _percent(totals.labels),
-            'pseudo-labelled %': _percent(totals.pseudo_labels)
+            'labelled %': _percent(sums['labels']),
+            'pseudo-labelled %': _percent(sums['pseudo_labels'])
         }
-        bank = getattr(
-            unwrap_model(runner.model), 'prototype_bank', None)
-        if bank is not None:
-            prototype_variance = bank.prototypes().var.mean(dim=1)
-            columns['anchors per step'] = totals.anchors / self._table_steps
-            columns['pixel σ²'] = totals.variance / totals.pixels
-            columns['prototype σ²'] = prototype_variance.where(
-                bank.seen, torch.nan).cpu()
-        names = _class_names(runner, len(totals.labels))
+        if 'anchors' in sums:
+            columns['anchors per step'] = sums['anchors'] / self._table_steps
+            columns['pixel σ²'] = sums['variance'] / sums['pixels']
+        for bank in unwrap_model(runner.model).modules():
+            if isinstance(bank, PrototypeBank):
+                variance = bank.prototypes().var.mean(dim=1)
+                columns['prototype σ²'] = variance.where(
+                    bank.seen, torch.nan).cpu()
+        names = _class_names(runner, len(sums['labels']))
         runner.logger.info(f'Classes in the last {self._table_steps} '
                            f'iterations:\n{_format_table(names, columns)}')
         # Scalars without 'iter' would be taken for those of a validation.
@@ -195,7 +196,7 @@ class TrainingHealthHook(Hook):
                 if value == value
             })
         runner.visualizer.add_scalars(scalars, step=runner.iter + 1)
-        self._since_table, self._table_steps = None, 0
+        self._since_table, self._table_steps = {}, 0
 
 
 def _effective_classes(pixels: Tensor) -> float:

@@ -5,11 +5,11 @@ from typing import Sequence, Tuple
 import torch
 from torch import Tensor, nn
 
-from .batch import PseudoLabeledBatch
+from ..structures import View
 
 
 class BatchTransform(nn.Module, metaclass=ABCMeta):
-    """Base of the transforms of a :class:`PseudoLabeledBatch`.
+    """Base of the transforms of a :class:`View`.
 
     A subclass implements :meth:`transform`. It runs without gradient and in
     float32 even inside an autocast region, where half precision would shift
@@ -18,47 +18,56 @@ class BatchTransform(nn.Module, metaclass=ABCMeta):
     """
 
     @torch.no_grad()
-    def forward(self, batch: PseudoLabeledBatch) -> PseudoLabeledBatch:
-        """Transform a batch, which itself is left unchanged.
+    def forward(self, view: View) -> View:
+        """Transform a view, which itself is left unchanged.
 
         Args:
-            batch (PseudoLabeledBatch): N images with pseudo-labels.
+            view (View): N images with their maps.
 
         Returns:
-            PseudoLabeledBatch: The transformed batch, of the same shapes and
-            dtypes.
+            View: The transformed view, of the same shapes and dtypes.
         """
-        image, confidence = batch.image, batch.confidence
-        with torch.autocast(image.device.type, enabled=False):
+        with torch.autocast(view.image.device.type, enabled=False):
             output = self.transform(
-                batch.replace(
-                    image=image.float(), confidence=confidence.float()))
+                view.replace(
+                    _as_float32(view.image),
+                    **{
+                        name: _as_float32(value)
+                        for name, value in view.maps.items()
+                    }))
         return output.replace(
-            image=output.image.to(image.dtype),
-            confidence=output.confidence.to(confidence.dtype))
+            output.image.to(view.image.dtype),
+            **{
+                name: value.to(view.maps[name].dtype)
+                for name, value in output.maps.items()
+            })
 
     @abstractmethod
-    def transform(self, batch: PseudoLabeledBatch) -> PseudoLabeledBatch:
-        """Transform a batch whose image and confidence are float32."""
+    def transform(self, view: View) -> View:
+        """Transform a view whose floating-point tensors are float32."""
 
 
-def choose_images(batch: PseudoLabeledBatch, prob: float) -> Tensor:
-    """Choose each image of a batch with probability ``prob``.
+def _as_float32(value: Tensor) -> Tensor:
+    return value.float() if value.is_floating_point() else value
+
+
+def choose_images(view: View, prob: float) -> Tensor:
+    """Choose each image of a view with probability ``prob``.
 
     Returns:
         Tensor: (N,) bool.
     """
-    image = batch.image
+    image = view.image
     return torch.rand(image.size(0), device=image.device) < prob
 
 
-def draw_uniform(batch: PseudoLabeledBatch, low: float, high: float) -> Tensor:
+def draw_uniform(view: View, low: float, high: float) -> Tensor:
     """Draw one number per image from the uniform distribution.
 
     Returns:
         Tensor: (N,) float32 in [``low``, ``high``].
     """
-    image = batch.image
+    image = view.image
     unit = torch.rand(image.size(0), device=image.device)
     return low + (high - low) * unit
 

@@ -3,6 +3,7 @@ import math
 from typing import Tuple
 
 import torch
+from kornia.color import rgb_to_grayscale
 from kornia.enhance import (adjust_brightness_accumulative,
                             adjust_contrast_with_mean_subtraction, adjust_hue,
                             adjust_saturation_with_gray_subtraction)
@@ -10,9 +11,9 @@ from kornia.filters import filter2d_separable, get_gaussian_kernel1d
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from ..structures import View
 from .base import (BatchTransform, check_prob, check_range, choose_images,
                    draw_uniform)
-from .batch import PseudoLabeledBatch
 
 
 def _adjust_hue_turns(image: Tensor, turns: Tensor) -> Tensor:
@@ -62,27 +63,53 @@ class ColorJitter(BatchTransform):
                              f'got {max_value}')
         self.max_value = max_value
 
-    def transform(self, batch: PseudoLabeledBatch) -> PseudoLabeledBatch:
+    def transform(self, view: View) -> View:
         """Change the colours of the chosen images."""
-        if batch.image.size(1) != 3:
+        if view.image.size(1) != 3:
             return batch
-        chosen = choose_images(batch, self.prob)
+        chosen = choose_images(view, self.prob)
         steps = (
             (adjust_brightness_accumulative, self.brightness),
             (adjust_contrast_with_mean_subtraction, self.contrast),
             (adjust_saturation_with_gray_subtraction, self.saturation),
             (_adjust_hue_turns, self.hue),
         )
-        image = (batch.image * batch.std + batch.mean) / self.max_value
+        image = (view.image * view.std + view.mean) / self.max_value
         # Interpolation and rounding may have left the range by a hair, which
         # the conversion to hue does not tolerate.
         image = image.clamp(0, 1)
         for index in torch.randperm(len(steps)).tolist():
             adjust, limits = steps[index]
-            image = adjust(image, draw_uniform(batch, *limits))
-        image = (image * self.max_value - batch.mean) / batch.std
-        return batch.replace(
-            image=torch.where(chosen[:, None, None, None], image, batch.image))
+            image = adjust(image, draw_uniform(view, *limits))
+        image = (image * self.max_value - view.mean) / view.std
+        return view.replace(
+            torch.where(chosen[:, None, None, None], image, view.image))
+
+
+@MODELS.register_module()
+class RandomGray(BatchTransform):
+    """Turn RGB images gray with some probability; they keep three channels.
+
+    The gray of a pixel is that of ITU-R BT.601, 0.299 R + 0.587 G + 0.114 B.
+    Images that do not have three channels are left as they are.
+
+    Args:
+        prob (float): Probability per image. Defaults to 0.2.
+    """
+
+    def __init__(self, prob: float = 0.2) -> None:
+        super().__init__()
+        self.prob = check_prob(self, prob)
+
+    def transform(self, view: View) -> View:
+        """Turn the chosen images gray."""
+        if view.image.size(1) != 3:
+            return view
+        chosen = choose_images(view, self.prob)
+        gray = rgb_to_grayscale(view.image * view.std + view.mean)
+        gray = (gray - view.mean) / view.std
+        return view.replace(
+            torch.where(chosen[:, None, None, None], gray, view.image))
 
 
 @MODELS.register_module()
@@ -109,14 +136,14 @@ class GaussianBlur(BatchTransform):
                 f'GaussianBlur: sigma must be positive, but got {sigma}')
         self.kernel_size = 2 * math.ceil(3 * self.sigma[1]) + 1
 
-    def transform(self, batch: PseudoLabeledBatch) -> PseudoLabeledBatch:
+    def transform(self, view: View) -> View:
         """Blur the chosen images."""
-        chosen = choose_images(batch, self.prob)
-        sigma = draw_uniform(batch, *self.sigma)
+        chosen = choose_images(view, self.prob)
+        sigma = draw_uniform(view, *self.sigma)
         # Kornia's gaussian_blur2d would wait for the device to validate sigma.
         kernel = get_gaussian_kernel1d(self.kernel_size, sigma[:, None])
         # The weights sum to 1, so blurring commutes with the normalisation.
         image = filter2d_separable(
-            batch.image, kernel, kernel, border_type='replicate')
-        return batch.replace(
-            image=torch.where(chosen[:, None, None, None], image, batch.image))
+            view.image, kernel, kernel, border_type='replicate')
+        return view.replace(
+            torch.where(chosen[:, None, None, None], image, view.image))

@@ -4,16 +4,16 @@ from typing import Dict, Optional, Sequence, Union
 from mmseg.registry import MODELS
 from torch import nn
 
+from ..structures import View
 from .base import BatchTransform
-from .batch import PseudoLabeledBatch
 
 
 @MODELS.register_module()
 class StrongAugment(BatchTransform):
-    """The strong view of a pseudo-labelled batch: transforms in a row.
+    """The strong augmentation of a pseudo-labelled view: transforms in a row.
 
-    Image, pseudo-label and confidence are transformed together, on the device
-    of the batch and without rounding to 8 bit.
+    Image, pseudo-label and all other maps are transformed together, on their
+    device and without rounding to 8 bit.
 
     Args:
         transforms (dict[str, dict] | Sequence[dict]): Configs of the
@@ -32,7 +32,8 @@ class StrongAugment(BatchTransform):
         ...             blur=None,
         ...             flip=dict(type='RandomFlip'))))
         >>> strong = augment(
-        ...     PseudoLabeledBatch(image, label, confidence, mean, std))
+        ...     View(image, dict(label=label, confidence=confidence), mean,
+        ...          std))
     """
 
     def __init__(
@@ -45,9 +46,9 @@ class StrongAugment(BatchTransform):
         self.transforms = nn.ModuleList(
             MODELS.build(cfg) for cfg in transforms if cfg is not None)
 
-    def transform(self, batch: PseudoLabeledBatch) -> PseudoLabeledBatch:
+    def transform(self, view: View) -> View:
         """Apply every transform in order."""
-        batch.check()
+        view.check()
         for transform in self.transforms:
-            batch = transform(batch)
-        return batch
+            view = transform(view)
+        return view

@@ -1,5 +1,9 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from .probabilistic_decode_head import (ProbabilisticDecodeHead,
-                                        ProbabilisticOutput)
+from .heads_of_segmentor import (decode_heads, dense_heads, embedding_head,
+                                 make_probabilistic)
+from .probabilistic_decode_head import ProbabilisticDecodeHead
 
-__all__ = ['ProbabilisticDecodeHead', 'ProbabilisticOutput']
+__all__ = [
+    'ProbabilisticDecodeHead', 'decode_heads', 'dense_heads',
+    'embedding_head', 'make_probabilistic'
+]

@@ -1,6 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from contextlib import contextmanager
-from typing import Any, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, ContextManager, NamedTuple, Optional, Tuple
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -9,7 +8,8 @@ from torch import Tensor, nn
 
 from ...gaussian import DiagonalGaussian
 from .embedding_branches import FixedVariance, MeanBranch, VarianceBranch
-from .feature_tap import FeatureTap, Recording
+from .feature_layer import (Recording, default_layer, input_channels,
+                            recording, remember_input)
 
 
 class ProbabilisticOutput(NamedTuple):
@@ -31,21 +31,22 @@ class ProbabilisticDecodeHead(BaseModule):
 
     The head is wrapped, not rewritten: logits, losses, ``align_corners`` and
     ``num_classes`` are its own. The feature that enters one layer, by default
-    the classifier, is tapped while the head runs and feeds a mean and a
+    the classifier, is recorded while the head runs and feeds a mean and a
     variance branch.
 
     Args:
         head (dict): Config of an mmseg decode head.
         embed_dims (int): Embedding dimensions D. Defaults to 256.
-        tap (str, optional): Name of the layer whose input is embedded, as in
-            ``named_modules()`` of the head. The published network taps the
-            fused decoder feature, 'sep_bottleneck' of
+        feature_layer (str, optional): Name of the layer whose input is
+            embedded, as in ``named_modules()`` of the head. The published
+            network embeds the fused decoder feature, 'sep_bottleneck' of
             DepthwiseSeparableASPPHead. Defaults to None, the classifier:
             ``conv_seg``, or what the head has instead.
         embed_stride (int): Finest stride, in pixels of the input image, at
             which to embed. A finer feature is averaged down to it, because
-            memory grows with the pixels and neighbours say the same.
-            Defaults to 4.
+            cost and memory grow with the pixels and neighbours say the same;
+            take 4 for small images. Defaults to 8, a quarter of the cost
+            of 4.
         initial_variance (float): σ² around which the variance branch starts,
             see :class:`VarianceBranch`. Defaults to 0.1.
         fixed_variance (float, optional): A σ² for all pixels instead of a
@@ -65,8 +66,8 @@ class ProbabilisticDecodeHead(BaseModule):
     def __init__(self,
                  head: dict,
                  embed_dims: int = 256,
-                 tap: Optional[str] = None,
-                 embed_stride: int = 4,
+                 feature_layer: Optional[str] = None,
+                 embed_stride: int = 8,
                  initial_variance: float = 0.1,
                  fixed_variance: Optional[float] = None,
                  norm_cfg: Optional[dict] = None,
@@ -75,8 +76,12 @@ class ProbabilisticDecodeHead(BaseModule):
         self.head = MODELS.build(head)
         self.embed_dims = embed_dims
         self.embed_stride = embed_stride
-        self.tap = FeatureTap(self.head, tap)
-        channels = self.tap.in_channels
+        if feature_layer is None:
+            feature_layer = default_layer(self.head)
+        self.feature_layer = feature_layer
+        channels = input_channels(self.head, feature_layer)
+        self.head.get_submodule(feature_layer).register_forward_pre_hook(
+            remember_input)
         norm_cfg = norm_cfg or _batch_norm_cfg(self.head)
         self.mean_branch = MeanBranch(channels, embed_dims, norm_cfg)
         if fixed_variance is None:
@@ -121,40 +126,38 @@ class ProbabilisticDecodeHead(BaseModule):
 
     def forward_probabilistic(
             self, *inputs, image_size: Tuple[int, int]) -> ProbabilisticOutput:
-        """Run the head once and embed the feature tapped on the way.
+        """Run the head once and embed the feature recorded on the way.
 
         Args:
             *inputs: What the wrapped head takes.
             image_size (tuple[int, int]): Height and width of the input
                 images, from which ``embed_stride`` counts.
         """
-        with self.record() as recording:
+        with self.record() as recorded:
             head_output = self.head(*inputs)
         return ProbabilisticOutput(head_output,
-                                   self.embed(recording, image_size))
+                                   self.embed(recorded, image_size))
 
     def predict(self, *args) -> Tensor:
         """The wrapped head's prediction: logits (N, C, H, W)."""
         return self.head.predict(*args)
 
-    @contextmanager
-    def record(self) -> Iterator[Recording]:
-        """Record the tapped feature of one pass of the wrapped head."""
-        with self.tap.record(self.head) as recording:
-            yield recording
+    def record(self) -> ContextManager[Recording]:
+        """Record the feature of one pass of the wrapped head."""
+        return recording(self.feature_layer)
 
-    def embed(self, recording: Recording,
+    def embed(self, recorded: Recording,
               image_size: Tuple[int, int]) -> DiagonalGaussian:
         """Embed what was recorded.
 
         Args:
-            recording (Recording): Of a pass over images.
+            recorded (Recording): Of a pass over images.
             image_size (tuple[int, int]): Height and width of these images.
 
         Returns:
             DiagonalGaussian: Means and variances of shape (N, D, h, w), fp32.
         """
-        feature = self._pool(recording.feature(), image_size)
+        feature = self._pool(recorded.feature(image_size), image_size)
         return DiagonalGaussian(
             self.mean_branch(feature).float(), self.variance_branch(feature))
 

@@ -1,75 +1,77 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+from typing import Union
+
 import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ..augment import IGNORE_INDEX
+from ..structures import IGNORE_INDEX, View
+from .thresholds import build_threshold
 
 WEIGHTINGS = ('image', 'pixel')
 
 
 @MODELS.register_module()
 class PseudoLabelLoss(nn.Module):
-    r"""Cross-entropy with pseudo-labels, weighted by how sure the teacher is.
+    r"""Cross-entropy with pseudo-labels, weighted by how sure they are.
 
-    Weighting by image, as published for PRCL: no pixel is dropped; instead
-    the pixels of image b all weigh
+    Weighting by pixel, as in FixMatch (arXiv 2001.07685): sure pixels weigh
+    1, others 0, so doubtful pixels don't learn the frequent class that is
+    guessed there. Weighting by image, as published for PRCL: no pixel is
+    dropped; instead the pixels of image b all weigh
     :math:`w_b = \#(\hat c \ge \delta_u) / \#valid`, the share of its pixels
-    of which the teacher is sure. Weighting by pixel, as in FixMatch (arXiv
-    2001.07685): sure pixels weigh 1, others 0, so doubtful pixels don't learn
-    the frequent class that the teacher guesses there.
+    that are sure.
 
-    The sum is divided by the number of valid pixels of the batch. Without any
+    The sum is divided by the number of valid pixels of the view. Without any
     valid pixel the loss is 0, attached to the graph.
 
     Args:
-        threshold (float): δ_u. Defaults to 0.97.
+        threshold (float | dict): δ_u, or the config of a threshold such as
+            ``AdaptiveThreshold``. Defaults to 0.95.
         loss_weight (float): Weight λ_u. Defaults to 1.
-        weighting (str): 'image' or 'pixel'. Defaults to 'image'.
+        weighting (str): 'image' or 'pixel'. Defaults to 'pixel'.
 
     Raises:
-        ValueError: For an unknown weighting.
+        ValueError: For an unknown weighting or a threshold that is no
+            confidence.
     """
 
     def __init__(self,
-                 threshold: float = 0.97,
+                 threshold: Union[float, dict] = 0.95,
                  loss_weight: float = 1.0,
-                 weighting: str = 'image') -> None:
+                 weighting: str = 'pixel') -> None:
         super().__init__()
         if weighting not in WEIGHTINGS:
             raise ValueError(
-                f'model.pseudo_label_loss.weighting={weighting!r} is not '
-                f'known; use one of {WEIGHTINGS}')
-        self.threshold = threshold
+                f'strategy.loss.weighting={weighting!r} is not known; use one '
+                f'of {WEIGHTINGS}')
+        self.threshold = build_threshold(threshold)
         self.loss_weight = loss_weight
         self.weighting = weighting
 
-    def forward(self, seg_logits: Tensor, label: Tensor,
-                confidence: Tensor) -> Tensor:
+    def forward(self, seg_logits: Tensor, view: View) -> Tensor:
         """Compute the loss.
 
         Args:
             seg_logits (Tensor): The student's logits, (N, C, H, W).
-            label (Tensor): Pseudo-labels, int64 (N, H, W); 255 is ignored.
-            confidence (Tensor): The teacher's max softmax, (N, H, W).
+            view (View): What it saw, with pseudo-labels and confidences.
         """
         if self.weighting == 'image':
-            weight = self.image_weight(label, confidence)[:, None, None]
+            weight = self.image_weight(view)[:, None, None]
         else:
-            weight = self._sure(label, confidence)
+            weight = self._sure(view)
         loss = F.cross_entropy(
             seg_logits.float(),
-            label,
+            view.label,
             ignore_index=IGNORE_INDEX,
             reduction='none')
-        num_valid = (label != IGNORE_INDEX).sum().clamp(min=1)
+        num_valid = view.labeled.sum().clamp(min=1)
         return self.loss_weight * (weight * loss).sum() / num_valid
 
-    def image_weight(self, label: Tensor, confidence: Tensor) -> Tensor:
+    def image_weight(self, view: View) -> Tensor:
         """Share of sure pixels of each image, (N,); 0 without valid ones."""
-        sure = self._sure(label, confidence)
-        return sure.sum((1, 2)) / (label != IGNORE_INDEX).sum(
+        return self._sure(view).sum((1, 2)) / view.labeled.sum(
             (1, 2)).clamp(min=1)
 
-    def _sure(self, label: Tensor, confidence: Tensor) -> Tensor:
-        return (label != IGNORE_INDEX) & (confidence >= self.threshold)
+    def _sure(self, view: View) -> Tensor:
+        return view.labeled & (view.confidence >= self.threshold.value)

@@ -1,6 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from .mean_teacher import MeanTeacher
-from .prcl import PRCL
-from .semi_base import SemiBaseSegmentor
+from .ema_teacher import EMATeacher
+from .semi_segmentor import SemiSegmentor
 
-__all__ = ['MeanTeacher', 'PRCL', 'SemiBaseSegmentor']
+__all__ = ['EMATeacher', 'SemiSegmentor']

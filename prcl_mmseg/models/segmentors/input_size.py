@@ -11,7 +11,7 @@ from mmengine.config import ConfigDict
 from mmseg.models.backbones import BEiT, UNet
 from mmseg.models.decode_heads import LRASPPHead
 
-from .registered import registered_class
+from ..registered import registered_class
 
 Size = Tuple[int, int]
 # LRASPPHead averages windows of 49 pixels of a feature of stride 8.

@@ -3,21 +3,19 @@
 
 Each class of negatives says which classes can provide them and scores
 anchors against them. To add one, register a class with these two methods and
-name it in the config: ``contrast=dict(negatives=dict(type=...))``.
+name it in the config: ``loss=dict(negatives=dict(type=...))``.
 """
 from abc import ABCMeta, abstractmethod
 from dataclasses import dataclass
 from typing import NamedTuple, Union
 
 import torch
-import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ...gaussian import DiagonalGaussian, mutual_likelihood_score
-from .clustered_mls import clustered_mls
-from .pairwise_mls import pairwise_mls
+from ...gaussian import DiagonalGaussian
 from .pixel_groups import PixelGroups
+from .similarity import MutualLikelihood
 
 
 @dataclass(frozen=True)
@@ -29,47 +27,14 @@ class ContrastScene:
         groups (PixelGroups): The valid pixels of each class.
         prototypes (DiagonalGaussian): Class prototypes, (C, D).
         available (Tensor): Which classes have a prototype, bool (C,).
-        temperature (float): τ, which divides every score.
-        reduction (str): Reduction of the MLS over D.
-        normalize (bool): Whether means are scaled to unit length.
+        similarity (MutualLikelihood): How to score anchors.
     """
 
     pixels: DiagonalGaussian
     groups: PixelGroups
     prototypes: DiagonalGaussian
     available: Tensor
-    temperature: float
-    reduction: str
-    normalize: bool
-
-    def score(self, anchors: DiagonalGaussian, keys: DiagonalGaussian,
-              index: Tensor) -> Tensor:
-        """MLS of anchor groups against indexed keys, see pairwise_mls."""
-        if self.normalize:
-            anchors, keys = anchors.normalize(), keys.normalize()
-        return pairwise_mls(anchors, keys, index, self.reduction)
-
-    def score_clusters(self, anchors: DiagonalGaussian,
-                       clusters: DiagonalGaussian, means: Tensor) -> Tensor:
-        """MLS of anchor groups against keys that share variances.
-
-        Args:
-            anchors (DiagonalGaussian): (G, Q, D).
-            clusters (DiagonalGaussian): Centre and variance of the keys of
-                each cluster, (C, D).
-            means (Tensor): Means of the keys, (C, M, D).
-
-        Returns:
-            Tensor: Scores of shape (G, Q, C·M).
-        """
-        if self.normalize:
-            anchors, clusters = anchors.normalize(), clusters.normalize()
-            means = F.normalize(means, dim=-1)
-        flat = DiagonalGaussian(
-            anchors.mean.flatten(0, 1), anchors.var.flatten(0, 1))
-        scores = clustered_mls(flat, clusters, means - clusters.mean[:, None],
-                               self.reduction)
-        return scores.view(*anchors.mean.shape[:2], -1)
+    similarity: MutualLikelihood
 
     def class_probabilities(self, classes: Tensor,
                             candidates: Tensor) -> Tensor:
@@ -87,17 +52,10 @@ class ContrastScene:
             Tensor: Of shape (G, C); a row sums to 1, or to 0 if there is no
             other candidate.
         """
-        every = self.prototypes
-        scores = mutual_likelihood_score(
-            every.mean[:, None],
-            every.var[:, None],
-            every.mean,
-            every.var,
-            reduction=self.reduction,
-            normalize=self.normalize)[classes]
+        scores = self.similarity.score_each_other(self.prototypes)[classes]
         excluded = ~candidates.expand_as(scores)
         excluded = excluded.scatter(1, classes[:, None], True)
-        scores = (scores / self.temperature).masked_fill(
+        scores = (scores / self.similarity.temperature).masked_fill(
             excluded, float('-inf'))
         return scores.softmax(dim=1).masked_fill(excluded, 0)
 
@@ -163,12 +121,12 @@ class PixelNegatives(Negatives):
         prob = scene.class_probabilities(classes, self.candidates(scene))
         if self.shared:
             index = self._draw(prob, self.num_negatives, scene)
-            return NegativeScores(scene.score(anchors, scene.pixels, index))
+            return NegativeScores(scene.similarity.score(anchors, scene.pixels, index))
         index = self._draw(prob, num_queries * self.num_negatives, scene)
         alone = DiagonalGaussian(
             anchors.mean.reshape(-1, 1, dims),
             anchors.var.reshape(-1, 1, dims))
-        scores = scene.score(alone, scene.pixels,
+        scores = scene.similarity.score(alone, scene.pixels,
                              index.view(-1, self.num_negatives))
         return NegativeScores(
             scores.view(groups, num_queries, self.num_negatives))
@@ -192,7 +150,7 @@ class PrototypeNegatives(Negatives):
     def score(self, anchors: DiagonalGaussian, classes: Tensor,
               scene: ContrastScene) -> NegativeScores:
         every = torch.arange(len(scene.available), device=classes.device)
-        scores = scene.score(anchors, scene.prototypes,
+        scores = scene.similarity.score(anchors, scene.prototypes,
                              every.expand(len(classes), -1))
         excluded = (every == classes[:, None]) | ~scene.available
         log_weight = scores.new_zeros(excluded.shape).masked_fill(
@@ -227,7 +185,7 @@ class VirtualNegatives(Negatives):
               scene: ContrastScene) -> NegativeScores:
         per_class = -(-self.num_negatives // len(scene.available))
         means = scene.prototypes.sample(per_class, scale=self.spread)
-        scores = scene.score_clusters(anchors, scene.prototypes, means)
+        scores = scene.similarity.score_clusters(anchors, scene.prototypes, means)
         prob = scene.class_probabilities(classes, scene.available)
         weight = len(scene.available) * prob
         return NegativeScores(
@@ -237,6 +195,6 @@ class VirtualNegatives(Negatives):
 
 def _positive(num_negatives: int) -> int:
     if num_negatives < 1:
-        raise ValueError(f'contrast.negatives.num_negatives={num_negatives} '
+        raise ValueError(f'contrast.loss.negatives.num_negatives={num_negatives} '
                          'must be positive')
     return num_negatives

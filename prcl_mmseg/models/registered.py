@@ -1,4 +1,7 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Reading configs of models before anything is built."""
+from typing import Any, List
+
 from mmseg.registry import MODELS
 
 
@@ -16,3 +19,10 @@ def registered_class(cfg: dict) -> type:
     if isinstance(kind, str):
         kind = MODELS.get(kind)
     return kind if isinstance(kind, type) else object
+
+
+def as_list(configs: Any) -> List[dict]:
+    """One config, several or none, as a list."""
+    if not configs:
+        return []
+    return list(configs) if isinstance(configs, (list, tuple)) else [configs]

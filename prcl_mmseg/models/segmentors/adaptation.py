@@ -2,17 +2,17 @@
 """Fitting a plain mmseg segmentor config to the data it will see."""
 import copy
 import logging
-from typing import Any, Iterator, List, Optional, Tuple
+from typing import Iterator, Optional, Tuple
 
 from mmengine.logging import print_log
-from mmseg.models.decode_heads import PointHead, STDCHead
+from mmseg.models.decode_heads import STDCHead
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.segmentors import (CascadeEncoderDecoder, DepthEstimator,
                                      EncoderDecoder)
 
 from ..decode_heads import ProbabilisticDecodeHead
+from ..registered import as_list, registered_class
 from .input_size import fit_input_size
-from .registered import registered_class
 
 
 def adapt_segmentor(segmentor: dict,
@@ -88,7 +88,7 @@ def check_segmentor(segmentor: dict) -> None:
             f'{"a list of" if isinstance(heads, (list, tuple)) else "one"} '
             'decode_head; a CascadeEncoderDecoder has a list, an '
             'EncoderDecoder one')
-    for head in _as_list(heads):
+    for head in as_list(heads):
         head_class = registered_class(head)
         if head_class is not object and not issubclass(
                 head_class, (BaseDecodeHead, ProbabilisticDecodeHead)):
@@ -98,43 +98,14 @@ def check_segmentor(segmentor: dict) -> None:
                 'mmseg does; use one of those')
 
 
-def make_probabilistic(segmentor: dict, probabilistic_head: dict) -> dict:
-    """A copy of the config whose last dense decode head is probabilistic.
-
-    Args:
-        segmentor (dict): Config of an mmseg segmentor.
-        probabilistic_head (dict): Settings of ProbabilisticDecodeHead,
-            without ``head``.
-    """
-    check_segmentor(segmentor)
-    segmentor = copy.deepcopy(segmentor)
-    heads = _as_list(segmentor['decode_head'])
-    classes = [registered_class(head) for head in heads]
-    if ProbabilisticDecodeHead in classes:
-        return segmentor
-    last = max((index for index, head_class in enumerate(classes)
-                if not issubclass(head_class, PointHead)), default=None)
-    if last is None:
-        raise ValueError(
-            'decode_head: all heads refine points only; put one before them '
-            'that classifies every pixel')
-    heads[last] = dict(
-        type='ProbabilisticDecodeHead',
-        head=heads[last],
-        **probabilistic_head)
-    cascade = isinstance(segmentor['decode_head'], (list, tuple))
-    segmentor['decode_head'] = heads if cascade else heads[0]
-    return segmentor
-
-
 def _heads(segmentor: dict) -> Iterator[dict]:
     for name in ('decode_head', 'auxiliary_head'):
-        for head in _as_list(segmentor.get(name)):
+        for head in as_list(segmentor.get(name)):
             yield head.get('head', head)
 
 
 def _drop_class_weights(head: dict, num_classes: int) -> None:
-    for loss in _as_list(head.get('loss_decode')):
+    for loss in as_list(head.get('loss_decode')):
         weights = loss.get('class_weight')
         if isinstance(weights, (list, tuple)) and len(weights) != num_classes:
             print_log(
@@ -144,12 +115,6 @@ def _drop_class_weights(head: dict, num_classes: int) -> None:
                 logger='current',
                 level=logging.WARNING)
             loss['class_weight'] = None
-
-
-def _as_list(value: Any) -> List[dict]:
-    if not value:
-        return []
-    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def _name(cfg: dict) -> str:

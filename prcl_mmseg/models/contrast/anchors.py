@@ -33,7 +33,7 @@ class Anchors(NamedTuple):
 
 @MODELS.register_module()
 class HardAnchors:
-    """Anchors from the pixels of which the classifier is not sure.
+    """Anchors from the pixels of which the classifier is not sure, or all.
 
     A valid pixel is hard when its own softmax probability for the class it is
     (pseudo-)labelled with is below the threshold δ_s. A budget of anchors,
@@ -46,7 +46,8 @@ class HardAnchors:
         num_queries (int): Anchors per class, drawn with replacement.
             Defaults to 256.
         threshold (float): δ_s. 1 or more makes every valid pixel a
-            candidate. Defaults to 0.8.
+            candidate: σ² and the prototypes have to know the easy pixels, too.
+            0.8 as published. Defaults to 1.
         max_anchors (int, optional): Bound of the anchors of a step. None
             sets no bound. Defaults to 5376, 256 for each of VOC's 21
             classes.
@@ -57,31 +58,31 @@ class HardAnchors:
 
     def __init__(self,
                  num_queries: int = 256,
-                 threshold: float = 0.8,
+                 threshold: float = 1.0,
                  max_anchors: Optional[int] = 5376) -> None:
         for name, value in dict(
                 num_queries=num_queries, max_anchors=max_anchors).items():
             if value is not None and value < 1:
                 raise ValueError(
-                    f'contrast.anchors.{name}={value} must be positive')
+                    f'contrast.loss.anchors.{name}={value} must be positive')
         self.num_queries = num_queries
         self.threshold = threshold
         self.max_anchors = max_anchors
 
-    def candidates(self, label: Tensor, valid: Tensor, own_prob: Tensor,
+    def candidates(self, label: Tensor, valid: Tensor, target_prob: Tensor,
                    num_classes: int) -> PixelGroups:
         """Group the hard pixels by class.
 
         Args:
             label (Tensor): Class of each pixel, (P,), read where valid.
             valid (Tensor): Which pixels count, bool of shape (P,).
-            own_prob (Tensor): Probability of the pixel's own class, (P,).
+            target_prob (Tensor): Probability of the pixel's label, (P,).
             num_classes (int): Number of classes C.
         """
         hard = valid
         # In floating point, a probability may well be 1.
         if self.threshold < 1:
-            hard = valid & (own_prob < self.threshold)
+            hard = valid & (target_prob < self.threshold)
         return PixelGroups.from_labels(label, hard, num_classes)
 
     def draw(self, candidates: PixelGroups, usable: Tensor) -> Anchors:

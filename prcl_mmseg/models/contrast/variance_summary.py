@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from ..gaussian import DiagonalGaussian
-from .prototype_posterior import prototype_scores
+from ...gaussian import DiagonalGaussian
+from .similarity import MutualLikelihood
 
 # Scores below it mean the same: like no prototype at all.
 _LOWEST_SCORE = -40.0
@@ -26,7 +26,7 @@ def geometric_mean(var: Tensor) -> Tensor:
 def effective_variance(embedding: DiagonalGaussian,
                        prototypes: DiagonalGaussian,
                        seen: Tensor,
-                       normalize: bool = True) -> Tensor:
+                       similarity: MutualLikelihood) -> Tensor:
     r"""Variance that also grows with the distance from every prototype.
 
     .. math::
@@ -44,13 +44,13 @@ def effective_variance(embedding: DiagonalGaussian,
         prototypes (DiagonalGaussian): Of the classes, (C, D).
         seen (Tensor): Which classes have one, bool of shape (C,). If none
             has, all prototypes count.
-        normalize (bool): Scale all means to unit length first.
-            Defaults to True.
+        similarity (MutualLikelihood): Gives s, averaged over D whatever its
+            own reduction.
 
     Returns:
         Tensor: Of shape (N, 1, h, w), fp32.
     """
-    score = prototype_scores(embedding, prototypes, normalize, 'mean')
+    score = similarity.averaged().score_maps(embedding, prototypes)
     missing = (~seen & seen.any())[:, None, None]
     best = score.masked_fill(missing, -torch.inf).amax(dim=1, keepdim=True)
     return (-2 * best.clamp(min=_LOWEST_SCORE)).exp()

@@ -1,0 +1,115 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from ...gaussian import (DiagonalGaussian, check_reduction,
+                         mutual_likelihood_score)
+from .clustered_mls import clustered_mls
+from .pairwise_mls import pairwise_mls
+
+
+@MODELS.register_module()
+@dataclass(frozen=True)
+class MutualLikelihood:
+    """How similar Gaussians are: their mutual likelihood score, equation (6).
+
+    One object serves the contrast, its negatives, the prototypes that label
+    and what predictions say of doubt, so that all of them mean the same.
+
+    Args:
+        normalize (bool): Scale means to unit length first. Defaults to True.
+        reduction (str): 'sum' over D, equation (6), or 'mean' without the
+            constant, as in the published code. Defaults to 'sum'.
+        temperature (float): τ, by which scores are divided where they become
+            logits. At 1, with 'sum', a softmax over prototypes is Bayes' rule
+            for Gaussian classes. Defaults to 1.
+
+    Raises:
+        ValueError: For a value that can't be used.
+    """
+
+    normalize: bool = True
+    reduction: str = 'sum'
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_reduction(self.reduction)
+        if not self.temperature > 0:
+            raise ValueError(f'similarity.temperature={self.temperature} must '
+                             'be positive')
+
+    def averaged(self) -> 'MutualLikelihood':
+        """The same, but averaged over D."""
+        return replace(self, reduction='mean')
+
+    def score(self, anchors: DiagonalGaussian, keys: DiagonalGaussian,
+              index: Tensor) -> Tensor:
+        """Scores of groups of anchors with the keys chosen for each group.
+
+        Args:
+            anchors (DiagonalGaussian): G groups of Q anchors, (G, Q, D).
+            keys (DiagonalGaussian): The table of keys, (P, D), constants.
+            index (Tensor): Which K keys each group meets, int64, (G, K).
+
+        Returns:
+            Tensor: fp32, (G, Q, K).
+        """
+        if self.normalize:
+            anchors, keys = anchors.normalize(), keys.normalize()
+        return pairwise_mls(anchors, keys, index, self.reduction)
+
+    def score_clusters(self, anchors: DiagonalGaussian,
+                       clusters: DiagonalGaussian, means: Tensor) -> Tensor:
+        """Scores of groups of anchors with keys that share variances.
+
+        Args:
+            anchors (DiagonalGaussian): (G, Q, D).
+            clusters (DiagonalGaussian): Centre and variance of the keys of
+                each cluster, (C, D).
+            means (Tensor): Means of the keys, (C, M, D).
+
+        Returns:
+            Tensor: fp32, (G, Q, C·M).
+        """
+        if self.normalize:
+            anchors, clusters = anchors.normalize(), clusters.normalize()
+            means = F.normalize(means, dim=-1)
+        flat = DiagonalGaussian(
+            anchors.mean.flatten(0, 1), anchors.var.flatten(0, 1))
+        scores = clustered_mls(flat, clusters, means - clusters.mean[:, None],
+                               self.reduction)
+        return scores.view(*anchors.mean.shape[:2], -1)
+
+    def score_each_other(self, every: DiagonalGaussian) -> Tensor:
+        """Scores of all pairs of a few Gaussians (C, D): (C, C)."""
+        return mutual_likelihood_score(
+            every.mean[:, None],
+            every.var[:, None],
+            every.mean,
+            every.var,
+            reduction=self.reduction,
+            normalize=self.normalize)
+
+    def score_maps(self, embedding: DiagonalGaussian,
+                   prototypes: DiagonalGaussian) -> Tensor:
+        """Scores of every pixel with every prototype.
+
+        Args:
+            embedding (DiagonalGaussian): Of the pixels, (N, D, h, w).
+            prototypes (DiagonalGaussian): Of the classes, (C, D).
+
+        Returns:
+            Tensor: fp32, (N, C, h, w).
+        """
+        num, dims, height, width = embedding.mean.shape
+        pixels = DiagonalGaussian(
+            embedding.mean.permute(0, 2, 3, 1).reshape(1, -1, dims),
+            embedding.var.permute(0, 2, 3, 1).reshape(1, -1, dims))
+        index = torch.arange(
+            len(prototypes.mean), device=embedding.mean.device)[None]
+        scores = self.score(pixels, prototypes, index)
+        return scores.view(num, height, width, -1).permute(0, 3, 1, 2)

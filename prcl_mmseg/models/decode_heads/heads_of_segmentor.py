@@ -1,0 +1,64 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Finding the decode heads of a segmentor, built or as a config."""
+import copy
+from typing import List
+
+from mmseg.models.decode_heads import PointHead
+from mmseg.models.segmentors import EncoderDecoder
+from torch import nn
+
+from ..registered import as_list, registered_class
+from .probabilistic_decode_head import ProbabilisticDecodeHead
+
+
+def decode_heads(segmentor: EncoderDecoder) -> List[nn.Module]:
+    """The decode heads of a segmentor, in the order in which they run."""
+    heads = segmentor.decode_head
+    return list(heads) if isinstance(heads, nn.ModuleList) else [heads]
+
+
+def dense_heads(segmentor: EncoderDecoder) -> List[nn.Module]:
+    """The decode heads that classify every pixel, in their order.
+
+    PointRend ends with heads that refine sampled points only. In training
+    they learn from the labelled images, and what is said of all pixels comes
+    from the head before; in prediction they refine as usual.
+    """
+    return [
+        head for head in decode_heads(segmentor)
+        if not isinstance(head, PointHead)
+    ]
+
+
+def embedding_head(segmentor: EncoderDecoder) -> ProbabilisticDecodeHead:
+    """The decode head that embeds pixels; None if there is none."""
+    return next((head for head in decode_heads(segmentor)
+                 if isinstance(head, ProbabilisticDecodeHead)), None)
+
+
+def make_probabilistic(segmentor: dict, probabilistic_head: dict) -> dict:
+    """A copy of the config whose last dense decode head is probabilistic.
+
+    Args:
+        segmentor (dict): Config of an mmseg segmentor.
+        probabilistic_head (dict): Config of a ProbabilisticDecodeHead,
+            without ``head``.
+
+    Raises:
+        ValueError: If no head classifies every pixel.
+    """
+    segmentor = copy.deepcopy(segmentor)
+    heads = as_list(segmentor['decode_head'])
+    classes = [registered_class(head) for head in heads]
+    if ProbabilisticDecodeHead in classes:
+        return segmentor
+    last = max((index for index, head_class in enumerate(classes)
+                if not issubclass(head_class, PointHead)), default=None)
+    if last is None:
+        raise ValueError(
+            'decode_head: all heads refine points only; put one before them '
+            'that classifies every pixel')
+    heads[last] = dict(probabilistic_head, head=heads[last])
+    cascade = isinstance(segmentor['decode_head'], (list, tuple))
+    segmentor['decode_head'] = heads if cascade else heads[0]
+    return segmentor

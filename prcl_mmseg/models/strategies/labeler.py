@@ -1,0 +1,110 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+import torch
+from mmseg.registry import MODELS
+from mmseg.utils import SampleList
+from torch import Tensor, nn
+
+from ...gaussian import DiagonalGaussian
+from ..structures import View, as_multiclass
+
+
+@MODELS.register_module()
+class Labeler:
+    """Pseudo-labels ŷ = argmax and confidences ĉ = max softmax of weak views.
+
+    Args:
+        network (str): Who labels, in evaluation mode: 'teacher', or 'student'
+            as in FixMatch and UniMatch V1. Defaults to 'teacher'.
+        prototype_weight (float): Weight with which the prototypes of a
+            contrast join the classifier, see :func:`fuse_logits`. Defaults
+            to 0: they don't.
+        prototypes (str): Name of the term that has them.
+            Defaults to 'contrast'.
+
+    Raises:
+        ValueError: If the weight is negative.
+    """
+
+    def __init__(self,
+                 network: str = 'teacher',
+                 prototype_weight: float = 0.0,
+                 prototypes: str = 'contrast') -> None:
+        if prototype_weight < 0:
+            raise ValueError('strategy.labeler.prototype_weight='
+                             f'{prototype_weight} must not be negative')
+        self.network = network
+        self.prototype_weight = prototype_weight
+        self.prototypes = prototypes
+
+    def check(self, model: nn.Module) -> None:
+        """Raise ValueError if the model lacks the network or prototypes."""
+        if self.network not in model.roles:
+            raise ValueError(
+                f'strategy.labeler.network={self.network!r}, but the model '
+                f'has {model.roles} only; use one of these, or set '
+                "model.teacher=dict(type='EMATeacher')")
+        if self.prototype_weight and self.prototypes not in model.terms:
+            raise ValueError(
+                f'strategy.labeler.prototype_weight={self.prototype_weight}, '
+                f'but there is no term {self.prototypes!r} with prototypes; '
+                f"set model.terms.{self.prototypes}=dict(type="
+                "'PrototypeContrast'), or the weight to 0")
+
+    @torch.no_grad()
+    def __call__(self, model: nn.Module, images: Tensor,
+                 data_samples: SampleList) -> View:
+        """Label weakly augmented images.
+
+        Args:
+            model (SemiSegmentor): Has the networks and terms.
+            images (Tensor): (N, C, H, W).
+            data_samples (list[SegDataSample]): Their padding is read, nothing
+                else.
+
+        Returns:
+            View: With the maps that terms want carried along.
+        """
+        carrying = [term for term in model.terms.values() if term.carries]
+        embed = bool(self.prototype_weight or carrying)
+        seg_logits, embedding = model.weak_pass(self.network, images, embed)
+        maps = {}
+        for term in carrying:
+            maps.update(term.weak_maps(seg_logits, embedding))
+        if self.prototype_weight:
+            seg_logits = self._join(model, seg_logits, embedding)
+        seg_logits = as_multiclass(seg_logits)
+        highest, label = seg_logits.max(dim=1)
+        # The maximum of the softmax, without the rest of it.
+        confidence = (highest - seg_logits.logsumexp(dim=1)).exp()
+        weak = model.unlabeled_view(images, data_samples, label, confidence)
+        return weak.replace(**maps)
+
+    def _join(self, model: nn.Module, seg_logits: Tensor,
+              embedding: DiagonalGaussian) -> Tensor:
+        """Logits of classifier and prototypes together."""
+        term = model.terms[self.prototypes]
+        log_posterior = term.log_posterior(embedding, seg_logits.shape[2:])
+        return fuse_logits(seg_logits, log_posterior, self.prototype_weight)
+
+
+def fuse_logits(seg_logits: Tensor, log_posterior: Tensor,
+                weight: float) -> Tensor:
+    """Logits of the classifier and the prototypes together.
+
+    The probabilities are the product p(classifier) · p(prototypes)^weight,
+    scaled to add to 1. The prototypes know no frequencies of classes, so they
+    speak for rare ones that the classifier gives up.
+
+    Args:
+        seg_logits (Tensor): Logits of the classes, (N, C, H, W), or that of
+            class 1 of a one-channel binary head, (N, 1, H, W).
+        log_posterior (Tensor): Log probabilities of the classes by the
+            prototypes, (N, C, H, W).
+        weight (float): Of the prototypes.
+
+    Returns:
+        Tensor: fp32, of the shape of ``seg_logits``.
+    """
+    if seg_logits.shape[1] == 1:
+        log_posterior = log_posterior[:, 1:] - log_posterior[:, :1]
+    return seg_logits.float() + weight * log_posterior

@@ -1,0 +1,11 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""What travels through a training step."""
+from .class_sums import ClassSums, class_sums
+from .nested import map_tensors, tensors_of
+from .network_output import NetworkOutput, as_multiclass
+from .view import IGNORE_INDEX, View
+
+__all__ = [
+    'ClassSums', 'IGNORE_INDEX', 'NetworkOutput', 'View', 'as_multiclass',
+    'class_sums', 'map_tensors', 'tensors_of'
+]

@@ -1,0 +1,26 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Features come as tensors, or as tuples, lists and dicts of them."""
+from typing import Any, Callable, List
+
+from torch import Tensor
+
+
+def map_tensors(function: Callable[[Tensor], Tensor], nest: Any) -> Any:
+    """The same nest with ``function`` applied to each of its tensors."""
+    if isinstance(nest, Tensor):
+        return function(nest)
+    if isinstance(nest, dict):
+        return {
+            key: map_tensors(function, value)
+            for key, value in nest.items()
+        }
+    if isinstance(nest, (list, tuple)):
+        return type(nest)([map_tensors(function, item) for item in nest])
+    return nest
+
+
+def tensors_of(nest: Any) -> List[Tensor]:
+    """All tensors of a nest, in order."""
+    tensors: List[Tensor] = []
+    map_tensors(lambda tensor: tensors.append(tensor) or tensor, nest)
+    return tensors

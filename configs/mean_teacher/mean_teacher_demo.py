@@ -15,5 +15,5 @@ model = dict(
     **_base_.method)
 # Colours carry some of the meaning here.
 model['strategy']['strong_augment']['transforms']['color']['hue'] = (-0.05, 0.05)
-# So short a training is seldom as sure as 0.97.
+# So short a training is seldom as sure as the published threshold.
 model['strategy']['loss']['threshold'] = 0.9

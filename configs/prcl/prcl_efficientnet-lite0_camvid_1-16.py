@@ -12,6 +12,6 @@ model = dict(
     num_classes=_base_.num_classes,
     crop_size=_base_.crop_size,
     **_base_.method)
-model['probabilistic_head'].update(embed_dims=64, embed_stride=4)
+model['terms']['contrast']['head'].update(embed_dims=64, embed_stride=4)
 # Of so few images a teacher loses poles, signs and pedestrians.
-model['prototype_weight'] = 1.0
+model['strategy']['labeler']['prototype_weight'] = 1.0

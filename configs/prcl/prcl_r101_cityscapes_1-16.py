@@ -12,6 +12,6 @@ model = dict(
     num_classes=_base_.num_classes,
     crop_size=_base_.crop_size,
     **_base_.method)
-model['strong_augment']['transforms']['scale_crop']['scale'] = (0.5, 2.0)
+model['strategy']['strong_augment']['transforms']['scale_crop']['scale'] = (0.5, 2.0)
 # 6 + 6 images on each of 4 GPUs.
 auto_scale_lr = dict(base_batch_size=24)

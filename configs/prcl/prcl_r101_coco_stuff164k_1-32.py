@@ -12,7 +12,7 @@ model = dict(
     num_classes=_base_.num_classes,
     crop_size=_base_.crop_size,
     **_base_.method)
-model['strong_augment']['transforms']['scale_crop']['scale'] = (0.5, 2.0)
+model['strategy']['strong_augment']['transforms']['scale_crop']['scale'] = (0.5, 2.0)
 # So many classes need a longer training.
 train_cfg = dict(max_iters=80000, val_interval=8000)
 default_hooks = dict(checkpoint=dict(interval=8000))

@@ -1,5 +1,5 @@
 _base_ = [
-    '../_base_/models/deeplabv3plus_r101-d16.py',
+    '../_base_/models/deeplabv3plus_r101-d16.py',  # another network: change this line
     '../_base_/datasets/voc_blended_semi.py',
     '../_base_/methods/prcl_reference.py',
     '../_base_/schedules/sgd_25k.py',

@@ -1,5 +1,6 @@
 # ADE20K: 20210 training images, 150 classes. The masks hold 1 to 150 and 0
 # for no class; the data set reduces them (reduce_zero_label).
+_base_ = './_semi_base.py'
 dataset_type = 'SplitADE20KDataset'
 data_root = 'data/ade/ADEChallengeData2016'
 num_classes = 150
@@ -51,16 +52,7 @@ tta_pipeline = [
                     [dict(type='PackSegInputs')]])
 ]
 train_dataloader = dict(
-    # 4 labelled and 4 unlabelled images on each of 4 GPUs.
-    batch_size=4,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    drop_last=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
-        type='SemiSegDataset',
-        samples_per_item=(1, 1),
         labeled=dict(
             type=dataset_type,
             data_root=data_root,
@@ -74,15 +66,9 @@ train_dataloader = dict(
             ann_file='splits/ade20k/1-16/unlabeled.txt',
             pipeline=unlabeled_pipeline)))
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
         data_prefix=val_prefix,
         pipeline=test_pipeline))
 test_dataloader = val_dataloader
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator

@@ -1,5 +1,6 @@
 # CamVid at half size (240 x 180): 367 training, 101 validation and 233 test
 # images. Scores are taken on whole images at their own size.
+_base_ = './_semi_base.py'
 dataset_type = 'CamVidDataset'
 data_root = 'data/camvid'
 num_classes = 11
@@ -46,15 +47,8 @@ tta_pipeline = [
                     [dict(type='PackSegInputs')]])
 ]
 train_dataloader = dict(
-    batch_size=4,
     num_workers=2,
-    persistent_workers=True,
-    pin_memory=True,
-    drop_last=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
-        type='SemiSegDataset',
-        samples_per_item=(1, 1),
         labeled=dict(
             type=dataset_type,
             data_root=data_root,
@@ -66,24 +60,16 @@ train_dataloader = dict(
             ann_file='splits/1-16/unlabeled.txt',
             pipeline=unlabeled_pipeline)))
 val_dataloader = dict(
-    batch_size=1,
     num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
         ann_file='splits/val.txt',
         pipeline=test_pipeline))
 test_dataloader = dict(
-    batch_size=1,
     num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
         ann_file='splits/test.txt',
         pipeline=test_pipeline))
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator

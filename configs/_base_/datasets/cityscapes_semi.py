@@ -1,5 +1,6 @@
 # Cityscapes: 2975 training images. The lists name the image and maybe the
 # mask (gtFine/..._labelTrainIds.png) of each line.
+_base_ = './_semi_base.py'
 dataset_type = 'SplitCityscapesDataset'
 data_root = 'data/cityscapes'
 num_classes = 19
@@ -20,37 +21,9 @@ labeled_pipeline = [
     dict(type='LoadAnnotations'), *weak_augment
 ]
 unlabeled_pipeline = [dict(type='LoadImageFromFile'), *weak_augment]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
-    dict(type='PackSegInputs')
-]
-tta_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(
-        type='TestTimeAug',
-        transforms=[[
-            dict(type='Resize', scale_factor=ratio, keep_ratio=True)
-            for ratio in (0.75, 1.0, 1.25)
-        ],
-                    [
-                        dict(
-                            type='RandomFlip',
-                            prob=prob,
-                            direction='horizontal') for prob in (0., 1.)
-                    ], [dict(type='LoadAnnotations')],
-                    [dict(type='PackSegInputs')]])
-]
 train_dataloader = dict(
     batch_size=6,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    drop_last=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
-        type='SemiSegDataset',
-        samples_per_item=(1, 1),
         labeled=dict(
             type=dataset_type,
             data_root=data_root,
@@ -65,16 +38,10 @@ train_dataloader = dict(
             ann_file='splits/cityscapes/1-16/unlabeled.txt',
             pipeline=unlabeled_pipeline)))
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
         data_prefix=dict(
             img_path='leftImg8bit/val', seg_map_path='gtFine/val'),
-        pipeline=test_pipeline))
+        pipeline=_base_.test_pipeline))
 test_dataloader = val_dataloader
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator

@@ -1,5 +1,6 @@
 # COCO-Stuff 164k: 118287 training images, 171 classes, masks converted to
 # train ids by mmseg's tools/dataset_converters/coco_stuff164k.py.
+_base_ = './_semi_base.py'
 dataset_type = 'SplitCOCOStuffDataset'
 data_root = 'data/coco_stuff164k'
 num_classes = 171
@@ -51,16 +52,7 @@ tta_pipeline = [
                     [dict(type='PackSegInputs')]])
 ]
 train_dataloader = dict(
-    # 4 labelled and 4 unlabelled images on each of 4 GPUs.
-    batch_size=4,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    drop_last=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
-        type='SemiSegDataset',
-        samples_per_item=(1, 1),
         labeled=dict(
             type=dataset_type,
             data_root=data_root,
@@ -74,15 +66,9 @@ train_dataloader = dict(
             ann_file='splits/coco_stuff164k/1-32/unlabeled.txt',
             pipeline=unlabeled_pipeline)))
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
         data_prefix=val_prefix,
         pipeline=test_pipeline))
 test_dataloader = val_dataloader
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator

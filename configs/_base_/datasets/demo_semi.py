@@ -1,4 +1,5 @@
 # Generated scenes of 96 x 96: 4 labelled, 240 unlabelled, 60 to score on.
+_base_ = './_semi_base.py'
 num_classes = 5
 crop_size = (96, 96)
 weak_augment = [
@@ -16,11 +17,6 @@ labeled_pipeline = [
     dict(type='LoadAnnotations'), *weak_augment
 ]
 unlabeled_pipeline = [dict(type='LoadImageFromFile'), *weak_augment]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
-    dict(type='PackSegInputs')
-]
 tta_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(
@@ -33,12 +29,8 @@ tta_pipeline = [
 train_dataloader = dict(
     batch_size=8,
     num_workers=1,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
+    pin_memory=False,
     dataset=dict(
-        type='SemiSegDataset',
-        samples_per_item=(1, 1),
         labeled=dict(
             type='DemoSegDataset', split='labeled',
             pipeline=labeled_pipeline),
@@ -47,11 +39,7 @@ train_dataloader = dict(
             split='unlabeled',
             pipeline=unlabeled_pipeline)))
 val_dataloader = dict(
-    batch_size=1,
     num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(type='DemoSegDataset', split='val', pipeline=test_pipeline))
+    dataset=dict(
+        type='DemoSegDataset', split='val', pipeline=_base_.test_pipeline))
 test_dataloader = val_dataloader
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator

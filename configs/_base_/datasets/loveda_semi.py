@@ -1,5 +1,6 @@
 # LoveDA: 2522 training images of 1024 x 1024, 7 classes. The masks hold 1 to
 # 7 and 0 for no class; the data set reduces them (reduce_zero_label).
+_base_ = './_semi_base.py'
 dataset_type = 'SplitLoveDADataset'
 data_root = 'data/loveDA'
 num_classes = 7
@@ -24,38 +25,8 @@ labeled_pipeline = [
     dict(type='LoadAnnotations'), *weak_augment
 ]
 unlabeled_pipeline = [dict(type='LoadImageFromFile'), *weak_augment]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
-    dict(type='PackSegInputs')
-]
-tta_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(
-        type='TestTimeAug',
-        transforms=[[
-            dict(type='Resize', scale_factor=ratio, keep_ratio=True)
-            for ratio in (0.75, 1.0, 1.25)
-        ],
-                    [
-                        dict(
-                            type='RandomFlip',
-                            prob=prob,
-                            direction='horizontal') for prob in (0., 1.)
-                    ], [dict(type='LoadAnnotations')],
-                    [dict(type='PackSegInputs')]])
-]
 train_dataloader = dict(
-    # 4 labelled and 4 unlabelled images on each of 4 GPUs.
-    batch_size=4,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    drop_last=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
-        type='SemiSegDataset',
-        samples_per_item=(1, 1),
         labeled=dict(
             type=dataset_type,
             data_root=data_root,
@@ -69,15 +40,9 @@ train_dataloader = dict(
             ann_file='splits/loveda/1-16/unlabeled.txt',
             pipeline=unlabeled_pipeline)))
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
         data_prefix=val_prefix,
-        pipeline=test_pipeline))
+        pipeline=_base_.test_pipeline))
 test_dataloader = val_dataloader
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator

@@ -1,6 +1,7 @@
 # Pascal VOC 2012 with the SBD masks ("blended"): 10582 training images.
 # The lists are yours to put below splits/: one id per line, or image and
 # mask per line.
+_base_ = './_semi_base.py'
 dataset_type = 'SplitVOCDataset'
 data_root = 'data/VOCdevkit/VOC2012'
 num_classes = 21
@@ -22,38 +23,8 @@ labeled_pipeline = [
     dict(type='LoadAnnotations'), *weak_augment
 ]
 unlabeled_pipeline = [dict(type='LoadImageFromFile'), *weak_augment]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
-    dict(type='PackSegInputs')
-]
-tta_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(
-        type='TestTimeAug',
-        transforms=[[
-            dict(type='Resize', scale_factor=ratio, keep_ratio=True)
-            for ratio in (0.75, 1.0, 1.25)
-        ],
-                    [
-                        dict(
-                            type='RandomFlip',
-                            prob=prob,
-                            direction='horizontal') for prob in (0., 1.)
-                    ], [dict(type='LoadAnnotations')],
-                    [dict(type='PackSegInputs')]])
-]
 train_dataloader = dict(
-    # 4 labelled and 4 unlabelled images on each of 4 GPUs.
-    batch_size=4,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    drop_last=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
-        type='SemiSegDataset',
-        samples_per_item=(1, 1),
         labeled=dict(
             type=dataset_type,
             data_root=data_root,
@@ -68,17 +39,11 @@ train_dataloader = dict(
             ann_file='splits/blended/1-16/unlabeled.txt',
             pipeline=unlabeled_pipeline)))
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
         data_prefix=dict(
             img_path='JPEGImages', seg_map_path='SegmentationClass'),
         ann_file='ImageSets/Segmentation/val.txt',
-        pipeline=test_pipeline))
+        pipeline=_base_.test_pipeline))
 test_dataloader = val_dataloader
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator

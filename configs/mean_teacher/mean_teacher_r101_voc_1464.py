@@ -1,5 +1,0 @@
-_base_ = './mean_teacher_r101_voc_92.py'
-train_dataloader = dict(
-    dataset=dict(
-        labeled=dict(ann_file='splits/classic/1464/labeled.txt'),
-        unlabeled=dict(ann_file='splits/classic/1464/unlabeled.txt')))

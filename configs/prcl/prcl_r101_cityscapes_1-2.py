@@ -1,5 +1,0 @@
-_base_ = './prcl_r101_cityscapes_1-16.py'
-train_dataloader = dict(
-    dataset=dict(
-        labeled=dict(ann_file='splits/cityscapes/1-2/labeled.txt'),
-        unlabeled=dict(ann_file='splits/cityscapes/1-2/unlabeled.txt')))

@@ -1,5 +1,0 @@
-_base_ = './supervised_efficientnet-lite0_camvid_1-16.py'
-train_dataloader = dict(
-    dataset=dict(
-        labeled=dict(ann_file='splits/1-8/labeled.txt'),
-        unlabeled=dict(ann_file='splits/1-8/unlabeled.txt')))

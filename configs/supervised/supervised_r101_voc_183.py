@@ -1,5 +1,0 @@
-_base_ = './supervised_r101_voc_92.py'
-train_dataloader = dict(
-    dataset=dict(
-        labeled=dict(ann_file='splits/classic/183/labeled.txt'),
-        unlabeled=dict(ann_file='splits/classic/183/unlabeled.txt')))

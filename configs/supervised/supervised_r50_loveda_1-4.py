@@ -1,5 +1,0 @@
-_base_ = './supervised_r50_loveda_1-16.py'
-train_dataloader = dict(
-    dataset=dict(
-        labeled=dict(ann_file='splits/loveda/1-4/labeled.txt'),
-        unlabeled=dict(ann_file='splits/loveda/1-4/unlabeled.txt')))

@@ -1,0 +1,17 @@
+_base_ = [
+    '../_base_/models/deeplabv3plus_r101-d16.py',  # another network: change this line
+    '../_base_/datasets/ade20k_semi.py',
+    '../_base_/methods/unimatch.py',
+    '../_base_/schedules/sgd_25k.py',
+    '../_base_/default_runtime.py'
+]
+custom_imports = dict(imports=['prcl_mmseg'], allow_failed_imports=False)
+model = dict(
+    _delete_=True,
+    segmentor=_base_.model,
+    num_classes=_base_.num_classes,
+    crop_size=_base_.crop_size,
+    **_base_.method)
+# So many classes need a longer training.
+train_cfg = dict(max_iters=80000, val_interval=8000)
+default_hooks = dict(checkpoint=dict(interval=8000))

@@ -1,0 +1,16 @@
+_base_ = [
+    '../_base_/models/deeplabv3plus_r101-d16.py',  # another network: change this line
+    '../_base_/datasets/voc_blended_semi.py',
+    '../_base_/methods/unimatch.py',
+    '../_base_/schedules/sgd_25k.py',
+    '../_base_/default_runtime.py'
+]
+custom_imports = dict(imports=['prcl_mmseg'], allow_failed_imports=False)
+model = dict(
+    _delete_=True,
+    segmentor=_base_.model,
+    num_classes=_base_.num_classes,
+    crop_size=_base_.crop_size,
+    **_base_.method)
+# As published for this data: every pixel counts.
+model['strategy']['loss']['threshold'] = 0.0

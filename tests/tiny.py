@@ -1,9 +1,14 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Segmentors and batches small enough for unit tests."""
+from pathlib import Path
+
 import torch
-from mmengine.config import ConfigDict
+from mmengine.config import Config, ConfigDict
 from mmengine.structures import PixelData
+from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+
+METHODS = Path(__file__).parents[1] / 'configs/_base_/methods'
 
 BN = dict(type='BN')
 NUM_CLASSES = 3
@@ -124,6 +129,34 @@ def samples(num: int,
                 data=torch.randint(classes, (1, *size)))
         result.append(sample)
     return result
+
+
+def method(name: str, **settings) -> dict:
+    """A method of configs/_base_/methods, around a tiny network.
+
+    Args:
+        name (str): Name of the file.
+        **settings: Merged into the config of the model.
+    """
+    cfg = Config(
+        dict(
+            model=dict(
+                Config.fromfile(METHODS / f'{name}.py').method,
+                segmentor=segmentor(),
+                num_classes=NUM_CLASSES,
+                crop_size=(32, 32))))
+    if 'contrast' in cfg.model.get('terms', {}):
+        cfg.model.terms.contrast.head.update(embed_dims=6, embed_stride=1)
+    # A network is not merged into another one.
+    if 'segmentor' in settings:
+        cfg.model['segmentor'] = settings.pop('segmentor')
+    cfg.merge_from_dict(dict(model=settings))
+    return cfg.model
+
+
+def build(name: str, **settings):
+    """A model in training mode, see :func:`method`."""
+    return MODELS.build(method(name, **settings)).train()
 
 
 def semi_batch(num: int = 2,

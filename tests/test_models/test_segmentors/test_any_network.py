@@ -10,11 +10,9 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 from torch import nn
 
-from prcl_mmseg.models import ProbabilisticDecodeHead
-from prcl_mmseg.models.segmentors.config import (adapt_segmentor,
-                                                 make_probabilistic)
-from prcl_mmseg.models.segmentors.joint_forward import (joint_forward,
-                                                        segmentor_losses)
+from prcl_mmseg.models import ProbabilisticDecodeHead, make_probabilistic
+from prcl_mmseg.models.segmentors.adaptation import adapt_segmentor
+from prcl_mmseg.models.segmentors.network_pass import own_losses, run_network
 
 CLASSES = tiny.NUM_CLASSES
 
@@ -71,23 +69,18 @@ class LogitsLastHead(BaseDecodeHead):
         return super().loss_by_feat(seg_logits[1], batch_data_samples)
 
 
-def build(segmentor: dict, kind: str = 'PRCL', **settings):
-    if kind == 'PRCL':
-        settings.setdefault('probabilistic_head', dict(embed_dims=6))
-    settings.setdefault('num_classes', CLASSES)
-    return MODELS.build(
-        dict(type=kind, segmentor=segmentor, crop_size=(32, 32),
-             **settings)).train()
+def build(segmentor: dict, name: str = 'prcl', **settings):
+    return tiny.build(name, segmentor=segmentor, **settings)
 
 
-@pytest.mark.parametrize('kind', ['PRCL', 'MeanTeacher'])
+@pytest.mark.parametrize('kind', ['prcl', 'mean_teacher', 'prcl_unimatch_v2'])
 @pytest.mark.parametrize('network', NETWORKS)
 def test_every_trainable_parameter_learns(network, kind):
     model = build(network(), kind)
     loss, log = model.parse_losses(
         model(*tiny.semi_batch(), mode='loss'))
     assert loss.isfinite() and log['loss_pseudo'] >= 0
-    if kind == 'PRCL':
+    if 'prcl' in kind:
         assert log['loss_contrast'] > 0
     loss.backward()
     for name, parameter in model.student.named_parameters():
@@ -109,11 +102,11 @@ def test_predictions_are_the_plain_segmentors(network):
 
 @pytest.mark.parametrize('network', [segmenter, encnet, auxiliary])
 def test_losses_are_the_segmentors_own(network):
-    student = build(network(), 'MeanTeacher').student.eval()
+    student = build(network(), 'mean_teacher').student.eval()
     inputs, samples = tiny.semi_batch()
-    output = joint_forward(student, torch.cat(list(inputs.values())))
+    output = run_network(student, torch.cat(list(inputs.values())))
     torch.testing.assert_close(
-        segmentor_losses(student, output, samples['labeled']),
+        own_losses(student, output, samples['labeled']),
         student.loss(inputs['labeled'], samples['labeled']))
 
 
@@ -146,7 +139,7 @@ def test_logits_are_what_the_classifier_gave():
         del head[name]
     student = build(tiny.segmentor(decode_head=head)).student
     images = torch.randn(2, 3, 32, 32)
-    output = joint_forward(student, images)
+    output = run_network(student, images)
     assert output.seg_logits is output.head_outputs[-1][1]
 
 
@@ -192,11 +185,12 @@ def test_class_weights_of_other_classes_are_dropped(caplog):
 
 
 def test_the_last_dense_head_of_a_cascade_is_wrapped():
+    head = dict(type='ProbabilisticDecodeHead', embed_dims=6)
     types = [head['type'] for head in make_probabilistic(
-        tiny.cascade(), dict(embed_dims=6))['decode_head']]
+        tiny.cascade(), head)['decode_head']]
     assert types == ['FCNHead', 'ProbabilisticDecodeHead']
     types = [head['type'] for head in make_probabilistic(
-        tiny.point_rend(), dict(embed_dims=6))['decode_head']]
+        tiny.point_rend(), head)['decode_head']]
     assert types == ['ProbabilisticDecodeHead', 'PointHead']
 
 
@@ -210,7 +204,7 @@ def test_the_last_dense_head_of_a_cascade_is_wrapped():
      ("type='EncoderDecoder'", 'decode_head', 'list')),
     (dict(decode_head=None), ('decode_head is missing', )),
 ])
-@pytest.mark.parametrize('kind', ['PRCL', 'SemiBaseSegmentor'])
+@pytest.mark.parametrize('kind', ['prcl', 'supervised'])
 def test_what_cannot_work_says_why_in_one_line(settings, parts, kind):
     with pytest.raises(ValueError) as error:
         build(tiny.segmentor(**settings), kind)

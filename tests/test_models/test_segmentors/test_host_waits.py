@@ -4,11 +4,10 @@ import importlib
 
 import pytest
 import torch
-from mmseg.registry import MODELS
-from tiny import segmentor, semi_batch
+from tiny import build, semi_batch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from prcl_mmseg.models.losses.pairwise_backends import blocks
+from prcl_mmseg.models.contrast.pairwise_backends import blocks
 
 # Their results, or the shapes of these, are numbers on the host.
 WAITING = ('aten::_local_scalar_dense', 'aten::nonzero',
@@ -30,7 +29,7 @@ class NoWaiting(TorchDispatchMode):
 @pytest.fixture
 def as_on_a_gpu(monkeypatch) -> None:
     """Without what is done on the CPU only, and mmseg's own accuracy."""
-    module = importlib.import_module('prcl_mmseg.models.losses.clustered_mls')
+    module = importlib.import_module('prcl_mmseg.models.contrast.clustered_mls')
     for owner in (blocks, module):
         monkeypatch.setattr(owner, 'safe_halvings', lambda *_: 0)
     monkeypatch.setattr('mmseg.models.decode_heads.decode_head.accuracy',
@@ -45,25 +44,49 @@ def test_the_check_finds_what_waits():
             wait()
 
 
+def take_step(model) -> dict:
+    """A step up to the gradients, and what hooks do after it."""
+    inputs, data_samples = semi_batch()
+    with NoWaiting():
+        losses = model.loss(inputs, data_samples)
+        loss, _ = model.parse_losses(losses)
+        loss.backward()
+        if 'contrast' in model.terms:
+            model.terms['contrast'].bank.commit()
+    return losses
+
+
 @pytest.mark.parametrize('negatives', [
     dict(type='PrototypeNegatives'),
     dict(type='PixelNegatives'),
     dict(type='PixelNegatives', shared=False, num_negatives=4),
     dict(type='VirtualNegatives')
 ])
-def test_a_prcl_step_up_to_the_gradients(as_on_a_gpu, negatives):
-    model = MODELS.build(
-        dict(
-            type='PRCL',
-            segmentor=segmentor(),
-            num_classes=3,
-            crop_size=(32, 32),
-            contrast=dict(type='MLSContrastLoss', negatives=negatives)))
-    model.train()
-    inputs, data_samples = semi_batch()
-    with NoWaiting():
-        losses = model.loss(inputs, data_samples)
-        loss, _ = model.parse_losses(losses)
-        loss.backward()
-        model.prototype_bank.commit()
+def test_a_prcl_step(as_on_a_gpu, negatives):
+    negatives['_delete_'] = True
+    losses = take_step(
+        build('prcl', terms=dict(contrast=dict(loss=dict(
+            negatives=negatives)))))
     assert losses['loss_contrast'] > 0
+
+
+@pytest.mark.parametrize('name', [
+    'supervised', 'fixmatch', 'mean_teacher', 'unimatch', 'unimatch_v2',
+    'prcl', 'prcl_reference', 'prcl_deterministic', 'prcl_unimatch_v2'
+])
+def test_a_step_of_every_method(as_on_a_gpu, name):
+    take_step(build(name))
+
+
+@pytest.mark.parametrize('strategy', [
+    dict(labeler=dict(prototype_weight=1.0)),
+    dict(loss=dict(threshold=dict(_delete_=True, type='AdaptiveThreshold')))
+])
+def test_a_step_with_other_settings(as_on_a_gpu, strategy):
+    take_step(build('prcl', strategy=strategy))
+
+
+def test_a_step_that_measures_gradients(as_on_a_gpu):
+    model = build('prcl')
+    model.terms['health'].gradients_wanted = True
+    assert 'gradient_contrast' in take_step(model)

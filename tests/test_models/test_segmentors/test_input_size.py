@@ -3,9 +3,8 @@ import pytest
 import tiny
 import torch
 from mmengine.config import ConfigDict
-from mmseg.registry import MODELS
 
-from prcl_mmseg.models.segmentors.config import adapt_segmentor
+from prcl_mmseg.models.segmentors.adaptation import adapt_segmentor
 
 SLIDE = dict(mode='slide', crop_size=40, stride=30)
 
@@ -105,17 +104,14 @@ def test_test_images_of_any_size_are_predicted(backbone, size, test_cfg):
         in_channels=16 if backbone is beit else 8, in_index=-1)
     if backbone is unet:
         head.update(in_channels=4)
-    model = MODELS.build(
-        dict(
-            type='PRCL',
-            segmentor=tiny.segmentor(
-                backbone=backbone(),
-                decode_head=head,
-                auxiliary_head=None,
-                test_cfg=ConfigDict(test_cfg)),
-            num_classes=3,
-            crop_size=(43, 43),
-            probabilistic_head=dict(embed_dims=4)))
+    model = tiny.build(
+        'prcl',
+        segmentor=tiny.segmentor(
+            backbone=backbone(),
+            decode_head=head,
+            auxiliary_head=None,
+            test_cfg=ConfigDict(test_cfg)),
+        crop_size=(43, 43))
     model.eval()
     image = torch.randint(256, (3, *size), dtype=torch.uint8)
     sample = tiny.samples(1, size, labeled=False)

@@ -6,24 +6,14 @@ import tiny
 import torch
 from mmengine.runner import load_checkpoint
 from mmseg.registry import MODELS
+from tiny import build
 
-from prcl_mmseg.models.segmentors.joint_forward import (joint_forward,
-                                                        segmentor_losses)
-from prcl_mmseg.models.segmentors.mean_teacher import as_multiclass
-from prcl_mmseg.models.segmentors.restore import restore_map
+from prcl_mmseg.models import as_multiclass
+from prcl_mmseg.models.segmentors.network_pass import own_losses, run_network
+from prcl_mmseg.models.segmentors.prediction import restore_map
 
-
-def build(kind: str = 'PRCL', segmentor: dict = None, **settings):
-    if kind == 'PRCL':
-        settings.setdefault('probabilistic_head', dict(embed_dims=6))
-    settings.setdefault('num_classes', tiny.NUM_CLASSES)
-    model = MODELS.build(
-        dict(
-            type=kind,
-            segmentor=segmentor or tiny.segmentor(),
-            crop_size=(32, 32),
-            **settings))
-    return model.train()
+METHODS = ('supervised', 'fixmatch', 'mean_teacher', 'unimatch',
+           'unimatch_v2', 'prcl', 'prcl_unimatch_v2')
 
 
 def total_loss(model, inputs, samples) -> tuple:
@@ -33,7 +23,7 @@ def total_loss(model, inputs, samples) -> tuple:
 
 @pytest.mark.parametrize('segmentor', [tiny.segmentor, tiny.cascade])
 def test_every_parameter_of_the_student_learns(segmentor):
-    model = build(segmentor=segmentor())
+    model = build('prcl', segmentor=segmentor())
     loss, log = total_loss(model, *tiny.semi_batch())
     assert loss.isfinite() and log['loss_contrast'] > 0
     loss.backward()
@@ -46,10 +36,10 @@ def test_every_parameter_of_the_student_learns(segmentor):
 @pytest.mark.parametrize('segmentor', [tiny.segmentor, tiny.cascade])
 def test_losses_of_the_joint_batch_are_the_segmentors_own(segmentor):
     """In evaluation mode, so that the batch does not change the norms."""
-    student = build('MeanTeacher', segmentor=segmentor()).student.eval()
+    student = build('mean_teacher', segmentor=segmentor()).student.eval()
     inputs, samples = tiny.semi_batch()
-    output = joint_forward(student, torch.cat(list(inputs.values())))
-    losses = segmentor_losses(student, output, samples['labeled'])
+    output = run_network(student, torch.cat(list(inputs.values())))
+    losses = own_losses(student, output, samples['labeled'])
     expected = student.loss(inputs['labeled'], samples['labeled'])
     assert losses.keys() == expected.keys()
     for name in losses:
@@ -59,25 +49,25 @@ def test_losses_of_the_joint_batch_are_the_segmentors_own(segmentor):
         student.loss(inputs['labeled'], samples['labeled']), expected)
 
 
-@pytest.mark.parametrize('kind', ['SemiBaseSegmentor', 'MeanTeacher', 'PRCL'])
-def test_without_unlabeled_images_it_is_supervised(kind):
+@pytest.mark.parametrize('name', METHODS)
+def test_without_unlabeled_images_the_labelled_ones_teach(name):
+    """The contrast has the labelled pixels, too."""
     inputs, samples = tiny.semi_batch()
-    plain = build('SemiBaseSegmentor')
+    plain = build('supervised')
     names = set(plain.loss(inputs['labeled'], samples['labeled']))
-    model = build(kind)
+    model = build(name)
     only_labeled = (dict(labeled=inputs['labeled']),
                     dict(labeled=samples['labeled']))
     losses = model.loss(*only_labeled)
-    if kind == 'PRCL':
-        assert losses.pop('loss_contrast') == 0
-    assert set(losses) == names
+    assert {key for key in losses if 'loss' in key} - names == (
+        {'loss_contrast'} if 'prcl' in name else set())
     loss, _ = total_loss(model, *only_labeled)
     loss.backward()
     assert all(p.grad is not None for p in model.student.parameters())
 
 
 def test_padding_gets_no_pseudo_label():
-    model = build('MeanTeacher')
+    model = build('mean_teacher')
     inputs, samples = tiny.semi_batch()
     samples['unlabeled'][0].set_metainfo(dict(padding_size=(0, 12, 0, 5)))
     weak = model.pseudo_label(inputs['unlabeled'], samples['unlabeled'])
@@ -90,7 +80,7 @@ def test_padding_gets_no_pseudo_label():
 
 
 def test_pseudo_labels_are_the_teachers():
-    model = build('MeanTeacher')
+    model = build('mean_teacher')
     with torch.no_grad():
         for parameter in model.student.parameters():
             parameter.add_(torch.randn_like(parameter))
@@ -102,7 +92,7 @@ def test_pseudo_labels_are_the_teachers():
 
 
 def test_parts_of_different_size_are_refused():
-    model = build('MeanTeacher')
+    model = build('mean_teacher')
     inputs, samples = tiny.semi_batch()
     inputs['unlabeled'] = torch.randn(2, 3, 24, 32)
     with pytest.raises(ValueError, match='model.crop_size'):
@@ -118,6 +108,7 @@ def test_two_classes(classes, out_channels):
         threshold=0.5 if out_channels == 1 else None,
         loss_decode=loss)
     model = build(
+        'prcl',
         segmentor=tiny.segmentor(decode_head=head, auxiliary_head=None),
         num_classes=2)
     total, log = total_loss(model, *tiny.semi_batch(classes=2))
@@ -136,7 +127,7 @@ def test_one_channel_means_the_same_under_the_softmax():
 
 
 def test_images_without_any_label_do_no_harm():
-    model = build()
+    model = build('prcl')
     inputs, samples = tiny.semi_batch()
     for sample in samples['labeled']:
         sample.gt_sem_seg.data.fill_(255)
@@ -156,9 +147,10 @@ def test_images_without_any_label_do_no_harm():
 def test_prediction_is_mmsegs_and_the_variance(mode, role):
     from mmengine.config import ConfigDict
     model = build(
+        'prcl',
         segmentor=tiny.segmentor(test_cfg=ConfigDict(mode)),
         predict_with=role,
-        variance_summary='mean').eval()
+        terms=dict(contrast=dict(variance_summary='mean'))).eval()
     if role == 'student':
         torch.nn.init.normal_(model.student.decode_head.head.conv_seg.weight)
     images = torch.randn(2, 3, 32, 32)
@@ -170,9 +162,7 @@ def test_prediction_is_mmsegs_and_the_variance(mode, role):
                 padding_size=(0, 4, 0, 2),
                 flip=True,
                 flip_direction='horizontal'))
-    expected = getattr(model, role)
-    expected = getattr(expected, 'module', expected).predict(
-        images, copy.deepcopy(samples))
+    expected = model.network(role).predict(images, copy.deepcopy(samples))
     results = model.predict(images, samples)
     for result, plain in zip(results, expected):
         torch.testing.assert_close(result.seg_logits.data,
@@ -188,7 +178,7 @@ def test_prediction_is_mmsegs_and_the_variance(mode, role):
 
 
 def test_a_map_goes_the_way_of_the_logits_back_to_the_image():
-    model = build().eval()
+    model = build('prcl').eval()
     logits = torch.randn(1, 3, 32, 32)
     meta = dict(
         ori_shape=(20, 26),
@@ -202,7 +192,7 @@ def test_a_map_goes_the_way_of_the_logits_back_to_the_image():
         restore_map(logits[0], meta, model.align_corners), expected)
 
 
-@pytest.mark.parametrize('kind', ['SemiBaseSegmentor', 'PRCL'])
+@pytest.mark.parametrize('kind', ['mean_teacher', 'prcl'])
 def test_weights_of_a_plain_segmentor_load_into_both(kind, tmp_path):
     plain = MODELS.build(tiny.segmentor())
     torch.save(dict(state_dict=plain.state_dict()), tmp_path / 'plain.pth')
@@ -211,16 +201,16 @@ def test_weights_of_a_plain_segmentor_load_into_both(kind, tmp_path):
     for segmentor in (model.student, model.teacher.module):
         state = segmentor.state_dict()
         for name, value in plain.state_dict().items():
-            if kind == 'PRCL' and name.startswith('decode_head.'):
+            if kind == 'prcl' and name.startswith('decode_head.'):
                 name = name.replace('decode_head.', 'decode_head.head.')
             assert state[name].equal(value), name
 
 
 def test_own_checkpoint_round_trip():
-    model, other = build(), build()
+    model, other = build('prcl'), build('prcl')
     inputs, samples = tiny.semi_batch()
     model.loss(inputs, samples)
-    model.prototype_bank.commit()
+    model.terms['contrast'].bank.commit()
     model.update_teacher()
     other.load_state_dict(model.state_dict())
     for name, value in model.state_dict().items():
@@ -228,7 +218,7 @@ def test_own_checkpoint_round_trip():
 
 
 def test_teacher_starts_as_the_student_and_always_evaluates():
-    model = build()
+    model = build('prcl')
     model.init_weights()
     for name, value in model.student.state_dict().items():
         assert model.teacher.module.state_dict()[name].equal(value), name
@@ -238,66 +228,80 @@ def test_teacher_starts_as_the_student_and_always_evaluates():
 
 
 def test_roles():
-    model = build('SemiBaseSegmentor')
+    model = build('mean_teacher')
     assert model.predictor is model.teacher.module
     with model.predicting_with('student'):
         assert model.predictor is model.student
     assert model.predictor is model.teacher.module
-    alone = build('SemiBaseSegmentor', teacher=None)
+    alone = build('supervised')
     assert alone.predictor is alone.student and alone.roles == ['student']
 
 
-@pytest.mark.parametrize('kind, settings, message', [
-    ('PRCL', dict(num_classes=None), 'model.num_classes=None'),
-    ('PRCL', dict(num_classes=1), 'model.num_classes=1'),
-    ('PRCL', dict(predict_with='ema'), "model.predict_with='ema'"),
-    ('MeanTeacher', dict(teacher=None), 'model.teacher=None'),
-    ('SemiBaseSegmentor',
-     dict(segmentor=tiny.segmentor(data_preprocessor=None)),
+@pytest.mark.parametrize('name, settings, message', [
+    ('prcl', dict(num_classes=None), 'model.num_classes=None'),
+    ('prcl', dict(num_classes=1), 'model.num_classes=1'),
+    ('prcl', dict(predict_with='ema'), "model.predict_with='ema'"),
+    ('mean_teacher', dict(teacher=None),
+     "strategy.labeler.network='teacher'.*EMATeacher"),
+    ('supervised', dict(segmentor=tiny.segmentor(data_preprocessor=None)),
      'data_preprocessor is missing'),
+    ('mean_teacher', dict(strategy=dict(labeler=dict(prototype_weight=1.))),
+     "prototype_weight=1.0.*no term 'contrast'"),
+    ('prcl', dict(strategy=dict(labeler=dict(prototype_weight=-1.))),
+     'prototype_weight=-1.0'),
+    ('prcl', dict(terms=dict(contrast=dict(variance_summary='max'))),
+     "contrast.variance_summary='max'"),
+    ('prcl', dict(terms=dict(contrast=dict(
+        similarity=dict(temperature=0.)))), 'similarity.temperature=0.0'),
+    ('unimatch_v2', dict(strategy=dict(views=dict(strong2=None))),
+     "feature_perturbation.views=.'strong2'. are no views"),
+    ('fixmatch', dict(strategy=dict(loss=dict(threshold=95))),
+     'threshold=95'),
 ])
-def test_bad_settings_are_named(kind, settings, message):
+def test_bad_settings_are_named(name, settings, message):
     with pytest.raises(ValueError, match=message):
-        build(kind, **settings)
+        build(name, **settings)
 
 
 def test_class_count_and_crop_size_reach_every_part():
-    model = build(num_classes=7)
+    model = build('prcl', num_classes=7)
     assert model.student.decode_head.num_classes == 7
     assert model.student.auxiliary_head.conv_seg.out_channels == 7
     assert model.data_preprocessor.preprocessor.size == (32, 32)
-    assert len(model.prototype_bank.count) == 7
+    assert len(model.terms['contrast'].bank.count) == 7
 
 
 def test_autocast_keeps_the_gaussians_in_fp32():
-    model = build()
+    model = build('prcl')
     with torch.autocast('cpu', dtype=torch.bfloat16):
         losses = model(*tiny.semi_batch(), mode='loss')
     assert losses['loss_contrast'].dtype == torch.float32
     loss, _ = model.parse_losses(losses)
     loss.backward()
     assert all(p.grad.isfinite().all() for p in model.student.parameters())
-    assert model.prototype_bank._pending.precision.dtype == torch.float32
+    assert model.terms['contrast'].bank._pending.precision.dtype == torch.float32
 
 
 def test_any_number_of_channels():
     backbone = dict(tiny.segmentor()['backbone'], in_channels=5)
     preprocessor = dict(
         type='SegDataPreProcessor', mean=[0.], std=[1.], size=(32, 32))
-    model = build(
-        segmentor=tiny.segmentor(
-            backbone=backbone, data_preprocessor=preprocessor),
-        strong_augment=dict(
-            type='StrongAugment',
-            transforms=dict(
-                crop=dict(type='RandomScaleCrop'),
-                mix=dict(type='CutMix'),
-                color=dict(type='ColorJitter', prob=1.0),
-                blur=dict(type='GaussianBlur', prob=1.0))))
     inputs, samples = tiny.semi_batch()
     inputs = {
         name: torch.randn(2, 5, 32, 32)
         for name in inputs
     }
-    loss, _ = total_loss(model, inputs, samples)
-    assert loss.isfinite()
+    for name in ('prcl', 'prcl_unimatch_v2'):
+        model = build(
+            name,
+            segmentor=tiny.segmentor(
+                backbone=backbone, data_preprocessor=preprocessor))
+        loss, _ = total_loss(model, inputs, samples)
+        assert loss.isfinite()
+
+
+def test_terms_can_be_switched_off():
+    model = build('prcl', terms=dict(contrast=None))
+    assert list(model.terms) == ['health']
+    plain = build('mean_teacher')
+    assert model.state_dict().keys() == plain.state_dict().keys()

@@ -66,7 +66,7 @@ class ColorJitter(BatchTransform):
     def transform(self, view: View) -> View:
         """Change the colours of the chosen images."""
         if view.image.size(1) != 3:
-            return batch
+            return view
         chosen = choose_images(view, self.prob)
         steps = (
             (adjust_brightness_accumulative, self.brightness),

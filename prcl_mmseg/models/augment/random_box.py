@@ -72,10 +72,13 @@ class RandomBox:
         """
         low, high = self.aspect
         shape = (len(pixels), _CANDIDATES)
-        aspect = low + (high - low) * torch.rand(shape, device=pixels.device)
-        rows = height - (pixels[:, None] * aspect).sqrt()
-        columns = width - (pixels[:, None] / aspect).sqrt()
-        places = rows.clamp(min=1e-3) * columns.clamp(min=1e-3)
+        # One shape of each part of the range, so few of them will do.
+        unit = torch.rand(shape, device=pixels.device)
+        part = torch.arange(_CANDIDATES, device=pixels.device)
+        aspect = low + (high - low) * (part + unit) / _CANDIDATES
+        rows = height - (pixels[:, None] * aspect).sqrt().floor() + 1
+        columns = width - (pixels[:, None] / aspect).sqrt().floor() + 1
+        places = rows.clamp(min=1e-9) * columns.clamp(min=1e-9)
         # The largest of log weights with Gumbel noise: a weighted draw for
         # which no host has to wait.
         noise = -torch.rand(shape, device=pixels.device).log().neg().log()

@@ -2,8 +2,8 @@
 import pytest
 import torch
 
-from prcl_mmseg.models.augment import (PseudoLabeledBatch, RandomFlip,
-                                       RandomScaleCrop)
+from prcl_mmseg.models import View
+from prcl_mmseg.models.augment import RandomFlip, RandomScaleCrop
 
 
 def make_ramp(num=8, height=33, width=47):
@@ -15,14 +15,15 @@ def make_ramp(num=8, height=33, width=47):
     # Confidence 0 is kept for padding.
     confidence = (1 + x + y).float().div(1 + width + height)
     one = torch.ones(2, 1, 1)
-    return PseudoLabeledBatch(ramp.contiguous(), label.contiguous(),
-                              confidence.expand(num, -1, -1).contiguous(),
-                              0 * one, one)
+    maps = dict(
+        label=label.contiguous(),
+        confidence=confidence.expand(num, -1, -1).contiguous())
+    return View(ramp.contiguous(), maps, 0 * one, one)
 
 
-def assert_aligned(batch, out):
+def assert_aligned(view, out):
     """Labels and confidences come from the pixel that the image shows."""
-    height, width = batch.label.shape[-2:]
+    height, width = view.label.shape[-2:]
     inside = out.label != 255
     x, y = out.image[:, 0][inside], out.image[:, 1][inside]
     assert x.min() >= 0 and x.max() <= width - 1
@@ -33,35 +34,35 @@ def assert_aligned(batch, out):
     for name in ('label', 'confidence'):
         torch.testing.assert_close(
             getattr(out, name)[inside][clear],
-            getattr(batch, name)[0, row, column],
+            getattr(view, name)[0, row, column],
             rtol=0,
             atol=0)
 
 
 @pytest.mark.parametrize('size', ((33, 47), (180, 240), (1, 9)))
-def test_scale_one_is_identity(make_batch, size):
-    batch = make_batch(2, 3, *size)
-    out = RandomScaleCrop(scale=(1., 1.))(batch)
+def test_scale_one_is_identity(make_view, size):
+    view = make_view(2, 3, *size)
+    out = RandomScaleCrop(scale=(1., 1.))(view)
     # Positions are float32: on white noise, up to 0.02 of an 8-bit step.
-    torch.testing.assert_close(out.image, batch.image, rtol=0, atol=3e-4)
-    assert torch.equal(out.label, batch.label)
-    assert torch.equal(out.confidence, batch.confidence)
+    torch.testing.assert_close(out.image, view.image, rtol=0, atol=3e-4)
+    assert torch.equal(out.label, view.label)
+    assert torch.equal(out.confidence, view.confidence)
 
 
 @pytest.mark.parametrize('scale', ((0.5, 1.5), (0.5, 0.5), (2., 2.)))
 def test_scaled_maps_stay_aligned(scale):
     torch.manual_seed(0)
-    batch = make_ramp()
-    out = RandomScaleCrop(scale=scale)(batch)
-    assert_aligned(batch, out)
+    view = make_ramp()
+    out = RandomScaleCrop(scale=scale)(view)
+    assert_aligned(view, out)
 
 
 @pytest.mark.parametrize('factor', (0.5, 0.8, 1.25, 1.5))
 def test_factor_holds_on_both_axes(factor):
     torch.manual_seed(0)
-    batch = make_ramp()
-    height, width = batch.label.shape[-2:]
-    out = RandomScaleCrop(scale=(factor, factor))(batch)
+    view = make_ramp()
+    height, width = view.label.shape[-2:]
+    out = RandomScaleCrop(scale=(factor, factor))(view)
     inside = out.label != 255
     for channel, axis, size in ((0, -1, width), (1, -2, height)):
         step = out.image[:, channel].diff(dim=axis)
@@ -85,9 +86,9 @@ def test_factor_holds_on_both_axes(factor):
 @pytest.mark.parametrize('factor', (0.5, 1.5))
 def test_every_place_is_reached(factor):
     torch.manual_seed(0)
-    batch = make_ramp(num=200)
-    out = RandomScaleCrop(scale=(factor, factor))(batch)
-    height, width = batch.label.shape[-2:]
+    view = make_ramp(num=200)
+    out = RandomScaleCrop(scale=(factor, factor))(view)
+    height, width = view.label.shape[-2:]
     inside = out.label != 255
     if factor < 1:
         start = inside.any(1).float().argmax(1)
@@ -99,12 +100,12 @@ def test_every_place_is_reached(factor):
     assert abs(start.float().mean() - room / 2) < 0.1 * room + 1
 
 
-def test_uncovered_area_is_padding(batch):
+def test_uncovered_area_is_padding(view):
     out = RandomScaleCrop(scale=(0.5, 0.5))(
-        batch.replace(
-            image=batch.image.abs() + 1,
-            label=batch.label.clamp(max=5),
-            confidence=batch.confidence.clamp(min=0.1)))
+        view.replace(
+            image=view.image.abs() + 1,
+            label=view.label.clamp(max=5),
+            confidence=view.confidence.clamp(min=0.1)))
     outside = out.label == 255
     assert 0.7 < outside.float().mean() < 0.8
     assert torch.equal(outside, (out.image == 0).all(1))
@@ -122,21 +123,21 @@ def test_scales_differ_within_a_batch():
 
 @pytest.mark.parametrize(('direction', 'dim'),
                          (('horizontal', -1), ('vertical', -2)))
-def test_flip_mirrors_all_maps(batch, direction, dim):
-    out = RandomFlip(prob=1., direction=direction)(batch)
+def test_flip_mirrors_all_maps(view, direction, dim):
+    out = RandomFlip(prob=1., direction=direction)(view)
     for name in ('image', 'label', 'confidence'):
-        assert torch.equal(getattr(out, name), getattr(batch, name).flip(dim))
+        assert torch.equal(getattr(out, name), getattr(view, name).flip(dim))
 
 
 def test_flip_decides_per_image():
     torch.manual_seed(0)
-    batch = make_ramp(num=200)
-    out = RandomFlip(prob=0.25)(batch)
-    assert_aligned(batch, out)
+    view = make_ramp(num=200)
+    out = RandomFlip(prob=0.25)(view)
+    assert_aligned(view, out)
     flipped = out.image[:, 0, 0, 0] != 0
     assert 0.1 < flipped.float().mean() < 0.4
-    same = RandomFlip(prob=0.)(batch)
-    assert torch.equal(same.image, batch.image)
+    same = RandomFlip(prob=0.)(view)
+    assert torch.equal(same.image, view.image)
 
 
 @pytest.mark.parametrize('scale', ((1.5, 0.5), (0., 1.), 1., (1., ),

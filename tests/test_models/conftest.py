@@ -2,14 +2,14 @@
 import pytest
 import torch
 
-from prcl_mmseg.models.augment import PseudoLabeledBatch
+from prcl_mmseg.models import View
 
 
-def _make_batch(num: int = 4,
-                channels: int = 3,
-                height: int = 33,
-                width: int = 47,
-                num_classes: int = 6) -> PseudoLabeledBatch:
+def _make_view(num: int = 4,
+               channels: int = 3,
+               height: int = 33,
+               width: int = 47,
+               num_classes: int = 6) -> View:
     """Smooth random images, blocky labels, padding right and below."""
     generator = torch.Generator().manual_seed(0)
 
@@ -27,14 +27,14 @@ def _make_batch(num: int = 4,
         value = 255 if padded is label else 0
         padded[:, height - height // 7:] = value
         padded[:, :, width - width // 16:] = value
-    return PseudoLabeledBatch(image, label, confidence, mean, std)
+    return View(image, dict(label=label, confidence=confidence), mean, std)
 
 
 @pytest.fixture
-def make_batch():
-    return _make_batch
+def make_view():
+    return _make_view
 
 
 @pytest.fixture
-def batch():
-    return _make_batch()
+def view():
+    return _make_view()

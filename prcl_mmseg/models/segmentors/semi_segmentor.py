@@ -3,6 +3,7 @@ from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
 import torch
+from mmengine.model import ModuleDict
 from mmseg.models.segmentors import BaseSegmentor, EncoderDecoder
 from mmseg.registry import MODELS
 from mmseg.utils import OptSampleList, SampleList
@@ -98,7 +99,8 @@ class SemiSegmentor(BaseSegmentor):
         for term in self.terms.values():
             segmentor = term.adapt(segmentor)
         student = _build_network(segmentor)
-        self.networks = nn.ModuleDict(dict(student=student))
+        # MMEngine's, which hands init_weights() on to the student.
+        self.networks = ModuleDict(dict(student=student))
         if teacher is not None:
             self.networks['teacher'] = MODELS.build(
                 teacher, default_args=dict(model=student))

@@ -13,7 +13,7 @@ from mmseg.registry import (DATA_SAMPLERS, HOOKS, LOG_PROCESSORS,
 
 from ..engine.config_parts import (config_dicts, drop_pretrained_init,
                                    replace_sync_bn)
-from ..models.segmentors.config import adapt_segmentor
+from ..models.segmentors.adaptation import adapt_segmentor
 from .own_types import OWN_PACKAGE, own_types
 from .plain_dataset import NoPlainDataset, plain_dataset
 
@@ -186,7 +186,7 @@ def _as_dict(node: Any) -> Any:
 
 
 def default_role(model: dict, student: bool = False) -> str:
-    """Who predicts: 'teacher' unless the config or the caller differ."""
-    if student or model.get('teacher', True) is None:
+    """Who predicts: the teacher, if there is one and nobody else is asked."""
+    if student or model.get('teacher') is None:
         return 'student'
     return model.get('predict_with', 'teacher')

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ..version import __version__
 
-TEACHER = 'teacher.module.'
-STUDENT = 'student.'
+TEACHER = 'networks.teacher.module.'
+STUDENT = 'networks.student.'
+STEPS = 'networks.teacher.steps'
 # What of a checkpoint's meta data a user of the weights needs.
 META = ('dataset_meta', 'iter', 'epoch')
 
@@ -58,7 +59,7 @@ def plain_weights(state_dict: Dict[str, Tensor],
 def training_weights(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
     """All weights, without the count of steps that only resuming needs."""
     return OrderedDict((name, weight) for name, weight in state_dict.items()
-                       if name != 'teacher.steps')
+                       if name != STEPS)
 
 
 def publish(state_dict: Dict[str, Tensor], meta: dict, path: str) -> str:

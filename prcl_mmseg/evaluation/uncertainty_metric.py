@@ -233,9 +233,9 @@ class UncertaintyMetric(BaseMetric):
         if missing:
             raise ValueError(
                 f'{where}was predicted without {missing[0]!r}; use '
-                "model.type='PRCL', which gives it, or score the softmax "
-                "alone: dict(type='UncertaintyMetric', scores=('softmax', "
-                "'entropy'))")
+                "model.terms.contrast=dict(type='PrototypeContrast'), which "
+                "gives it, or score the softmax alone: dict(type="
+                "'UncertaintyMetric', scores=('softmax', 'entropy'))")
         num_classes = max(len(sample['seg_logits']['data']), 2)
         label = sample['gt_sem_seg']['data']
         unknown = label[(label != self.ignore_index) &

@@ -17,12 +17,17 @@ from prcl_mmseg.deploy.plain_dataset import (NoPlainDataset, find_layout,
 from prcl_mmseg.deploy.published_checkpoint import plain_weights
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+TEACHER = dict(type='EMATeacher')
 
 
 def semi_config(network: dict, **settings) -> dict:
+    contrast = dict(
+        type='PrototypeContrast',
+        head=dict(type='ProbabilisticDecodeHead', embed_dims=8))
     return dict(
-        type='PRCL', segmentor=network, num_classes=3,
-        probabilistic_head=dict(embed_dims=8), **settings)
+        type='SemiSegmentor', segmentor=network, num_classes=3,
+        teacher=TEACHER, terms=dict(contrast=contrast),
+        **settings)
 
 
 @pytest.mark.parametrize('network', [segmentor(), cascade()],
@@ -71,13 +76,21 @@ def test_models_that_cannot_be_plain():
 
 @pytest.mark.parametrize('path, dataset', [
     ('prcl/prcl_r101_voc_1-16.py', 'PascalVOCDataset'),
-    ('mean_teacher/mean_teacher_r101_cityscapes_1-8.py', 'CityscapesDataset'),
-    ('supervised/supervised_r50_voc_1-4.py', 'PascalVOCDataset'),
-    ('prcl/prcl_r101_ade20k_1-16.py', 'ADE20KDataset'),
+    ('mean_teacher/mean_teacher_r101_cityscapes_1-16.py',
+     'CityscapesDataset'),
+    ('supervised/supervised_r101_voc_1-16.py', 'PascalVOCDataset'),
+    ('unimatch_v2/unimatch_v2_r101_ade20k_1-16.py', 'ADE20KDataset'),
     ('prcl/prcl_r101_coco_stuff164k_1-32.py', 'COCOStuffDataset'),
-    ('prcl/prcl_r50_loveda_1-8.py', 'LoveDADataset')])
+    ('loveda', 'LoveDADataset')])
 def test_ready_configs(path, dataset, tmp_path):
-    plain = plain_config(Config.fromfile(CONFIGS / path), 'list.txt')
+    path = CONFIGS / path
+    if path.name == 'loveda':
+        # Of this data set there is the base file alone.
+        leaf = (CONFIGS / 'prcl/prcl_r101_voc_1-16.py').read_text()
+        leaf = leaf.replace('../_base_', str(CONFIGS / '_base_'))
+        path = tmp_path / 'loveda.py'
+        path.write_text(leaf.replace('voc_blended_semi', 'loveda_semi'))
+    plain = plain_config(Config.fromfile(path), 'list.txt')
     cfg = Config.fromstring(plain.cfg.pretty_text, '.py')
     assert plain.left_out == []
     assert own_types(cfg.test_dataloader, DATASETS) == []
@@ -89,7 +102,8 @@ def test_ready_configs(path, dataset, tmp_path):
 
 
 def test_imports_of_others_stay(tmp_path):
-    cfg = Config.fromfile(CONFIGS / 'prcl/prcl_convnext-t_voc_1-16.py')
+    cfg = Config.fromfile(
+        CONFIGS / 'prcl/prcl_efficientnet-lite0_camvid_1-16.py')
     plain = plain_config(cfg, 'list.txt').cfg
     assert plain.custom_imports.imports == ['mmpretrain.models']
 
@@ -158,9 +172,10 @@ def test_layout_without_masks():
 
 
 @pytest.mark.parametrize('model, student, role', [
-    (dict(), False, 'teacher'), (dict(), True, 'student'),
-    (dict(teacher=None), False, 'student'),
-    (dict(predict_with='student'), False, 'student')])
+    (dict(teacher=TEACHER), False, 'teacher'),
+    (dict(teacher=TEACHER), True, 'student'),
+    (dict(teacher=None), False, 'student'), (dict(), False, 'student'),
+    (dict(teacher=TEACHER, predict_with='student'), False, 'student')])
 def test_default_role(model, student, role):
     assert default_role(model, student) == role
 

@@ -26,5 +26,7 @@ class MeanTeacherHook(Hook):
                          data_batch: DATA_BATCH = None,
                          outputs: Optional[dict] = None) -> None:
         """Update the teacher."""
-        if optimizer_stepped(runner):
-            unwrap_model(runner.model).update_teacher()
+        model = unwrap_model(runner.model)
+        if getattr(model, 'teacher', None) is not None and \
+                optimizer_stepped(runner):
+            model.update_teacher()

@@ -8,13 +8,13 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor
 
-from ...models import PrototypeBank, TrainingHealth
+from ...models import PrototypeBank, Term, TrainingHealth
 from .unwrap import unwrap_model
 
 # What to do about a loss that stays 0.
 CURES = dict(
-    loss_pseudo='the teacher is sure of no pixel (pseudo_weight is 0); lower '
-    'model.strategy.loss.threshold',
+    loss_pseudo='whoever labels is sure of no pixel (pseudo_weight is 0); '
+    'lower model.strategy.loss.threshold',
     loss_contrast='no class has hard pixels (anchor_classes is 0); lower '
     'model.terms.contrast.confidence_threshold if contrast_ratio is small, or '
     'raise model.terms.contrast.loss.anchors.threshold')
@@ -78,7 +78,7 @@ class TrainingHealthHook(Hook):
                           batch_idx: int,
                           data_batch: DATA_BATCH = None) -> None:
         """Ask for the gradients if this iteration is looked at."""
-        for term in unwrap_model(runner.model).terms.values():
+        for term in _terms(runner):
             if isinstance(term, TrainingHealth):
                 term.gradients_wanted = self.every_n_train_iters(
                     runner, self.interval)
@@ -93,7 +93,7 @@ class TrainingHealthHook(Hook):
             return
         self._watch_losses(runner)
         sums: Dict[str, Tensor] = {}
-        for term in unwrap_model(runner.model).terms.values():
+        for term in _terms(runner):
             sums.update(term.class_sums.read())
         if 'pseudo_labels' not in sums:
             return
@@ -150,7 +150,7 @@ class TrainingHealthHook(Hook):
                 bool(self._missing_for[index] >= self.patience),
                 f'No pixel was pseudo-labelled as class {name!r} in the last '
                 f'{self.patience} iterations, though labelled masks show it: '
-                'the unlabelled images lack it, or the teacher has lost it. '
+                'the unlabelled images lack it, or who labels has lost it. '
                 f'Give it more labelled pixels or a class_weight{or_else}')
 
     def _warn(self, runner: Runner, topic: str, holds: bool,
@@ -197,6 +197,12 @@ class TrainingHealthHook(Hook):
             })
         runner.visualizer.add_scalars(scalars, step=runner.iter + 1)
         self._since_table, self._table_steps = {}, 0
+
+
+def _terms(runner: Runner) -> List[Term]:
+    """The model's terms; a model of mmseg itself has none."""
+    terms = getattr(unwrap_model(runner.model), 'terms', {})
+    return list(terms.values())
 
 
 def _effective_classes(pixels: Tensor) -> float:

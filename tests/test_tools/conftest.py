@@ -106,14 +106,21 @@ def _config(folder: Path) -> Config:
             custom_imports=dict(
                 imports=['prcl_mmseg'], allow_failed_imports=False),
             model=dict(
-                type='PRCL',
+                type='SemiSegmentor',
                 segmentor=segmentor(),
                 num_classes=NUM_CLASSES,
                 crop_size=(32, 32),
-                probabilistic_head=dict(embed_dims=8),
-                strong_augment=dict(
-                    type='StrongAugment',
-                    transforms=[dict(type='ClassMix')])),
+                teacher=dict(type='EMATeacher'),
+                strategy=dict(
+                    type='WeakToStrong',
+                    strong_augment=dict(
+                        type='StrongAugment',
+                        transforms=[dict(type='ClassMix')])),
+                terms=dict(
+                    contrast=dict(
+                        type='PrototypeContrast',
+                        head=dict(
+                            type='ProbabilisticDecodeHead', embed_dims=8)))),
             train_cfg=dict(type='IterBasedTrainLoop', max_iters=1),
             optim_wrapper=dict(
                 type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1)),

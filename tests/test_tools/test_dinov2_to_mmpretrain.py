@@ -15,6 +15,7 @@ from model_check import predict_step, train_step
 from prcl_mmseg.engine.launch import adapt_to_run
 
 ROOT = Path(__file__).resolve().parents[2]
+LEAVES = sorted((ROOT / 'configs').glob('*/*_dinov2-b_*.py'))
 TOOL = ROOT / 'tools' / 'model_converters' / 'dinov2_to_mmpretrain.py'
 SIZE = 70
 
@@ -139,10 +140,9 @@ def test_other_weights_are_refused(tmp_path, monkeypatch, capsys):
         assert message in capsys.readouterr().err
 
 
-def tiny_leaf(method: str, checkpoint: str) -> Config:
+def tiny_leaf(leaf: Path, checkpoint: str) -> Config:
     """A ready config with a tiny ViT that loads a checkpoint."""
-    cfg = Config.fromfile(
-        ROOT / 'configs' / method / f'{method}_dinov2-b_voc_1-16.py')
+    cfg = Config.fromfile(leaf)
     segmentor = cfg.model.segmentor
     segmentor.backbone.update(
         arch=dict(
@@ -160,19 +160,16 @@ def tiny_leaf(method: str, checkpoint: str) -> Config:
     return cfg
 
 
-@pytest.mark.parametrize('method', ['prcl', 'mean_teacher', 'supervised'])
-def test_ready_configs_start_from_converted_weights(method, tmp_path):
+@pytest.mark.parametrize('leaf', LEAVES, ids=lambda path: path.stem)
+def test_ready_configs_start_from_converted_weights(leaf, tmp_path):
     pytest.importorskip('mmpretrain.models')
     converted = load_tool().convert(timm_vit(depth=4).state_dict())
     path = str(tmp_path / 'converted.pth')
     torch.save(dict(state_dict=converted), path)
-    model = MODELS.build(tiny_leaf(method, path).model)
+    model = MODELS.build(tiny_leaf(leaf, path).model)
     model.init_weights()
-    segmentors = [model.student]
-    if model.teacher is not None:
-        segmentors.append(model.teacher.module)
-    for segmentor in segmentors:
-        weights = segmentor.backbone.state_dict()
+    for role in model.roles:
+        weights = model.network(role).backbone.state_dict()
         assert weights.keys() == converted.keys()
         for name, value in converted.items():
             assert weights[name].equal(value), name
@@ -180,9 +177,9 @@ def test_ready_configs_start_from_converted_weights(method, tmp_path):
     predict_step(model, 21)
 
 
-def test_crops_of_the_ready_config_are_whole_patches():
-    cfg = Config.fromfile(
-        ROOT / 'configs' / 'prcl' / 'prcl_dinov2-b_voc_1-16.py')
+@pytest.mark.parametrize('leaf', LEAVES, ids=lambda path: path.stem)
+def test_crops_of_the_ready_configs_are_whole_patches(leaf):
+    cfg = Config.fromfile(leaf)
     assert all(side % 14 == 0 for side in cfg.model.crop_size)
     dataset = cfg.train_dataloader.dataset
     for part in (dataset.labeled, dataset.unlabeled):

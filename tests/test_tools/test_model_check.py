@@ -41,19 +41,21 @@ def method(name: str) -> dict:
     return Config.fromfile(METHODS / f'{name}.py').method
 
 
+@pytest.mark.parametrize('name_of', ['prcl', 'prcl_unimatch_v2'])
 @pytest.mark.parametrize('name', SAMPLED)
-def test_sampled_networks(tool, name):
+def test_sampled_networks(tool, name, name_of):
     path = tool.find_models()[name]
-    result = tool.check_file(path, 'prcl', SAMPLED[name])
+    result = tool.check_file(path, name_of, SAMPLED[name])
     assert result['reason'] is None
     assert result['train'] and result['predict'] and result['export']
-    assert result['tap'] == 'conv_seg' and result['unused'] == 0
+    assert result['layer'] == 'conv_seg' and result['unused'] == 0
 
 
 @pytest.mark.skipif(
     not os.environ.get('PRCL_ALL_MODELS'),
     reason='takes minutes; PRCL_ALL_MODELS=1 runs it')
-@pytest.mark.parametrize('name_of', ['prcl', 'mean_teacher', 'supervised'])
+@pytest.mark.parametrize(
+    'name_of', ['prcl', 'prcl_unimatch_v2', 'mean_teacher', 'supervised'])
 def test_all_networks(name_of):
     done = subprocess.run(
         [sys.executable, str(TOOL), '--json', '--method', name_of],
@@ -72,24 +74,25 @@ def test_all_networks(name_of):
             assert result['export'], result
 
 
-@pytest.mark.parametrize('name', ['mean_teacher', 'supervised'])
-def test_methods_without_embedding_have_no_tap(name):
+@pytest.mark.parametrize('name', [
+    'supervised', 'fixmatch', 'mean_teacher', 'unimatch', 'unimatch_v2'])
+def test_methods_without_embedding_have_no_feature_layer(name):
     result = check_model(tiny.segmentor(), method(name), (32, 32), 3)
-    assert result['export'] and result['tap'] is None
+    assert result['export'] and result['layer'] is None
     assert result['head'] == 'FCNHead'
 
 
-@pytest.mark.parametrize('network, head, tap, channels', [
+@pytest.mark.parametrize('network, head, layer, channels', [
     (tiny.point_rend(), '[FCNHead] + PointHead', 'conv_seg', 8),
     (tiny.cascade(), 'FCNHead + [OCRHead]', 'conv_seg', 8),
     (tiny.segmentor(
         decode_head=tiny.segmenter_head(), auxiliary_head=None),
      'SegmenterMaskTransformerHead', 'patch_proj', 12),
 ])
-def test_what_is_embedded_is_told(network, head, tap, channels):
+def test_what_is_embedded_is_told(network, head, layer, channels):
     result = check_model(network, method('prcl'), (32, 32), 3)
     assert result['reason'] is None and result['export']
-    assert (result['head'], result['tap']) == (head, tap)
+    assert (result['head'], result['layer']) == (head, layer)
     assert (result['channels'], result['stride']) == (channels, 8)
 
 
@@ -142,7 +145,8 @@ def test_no_weights_are_loaded():
 
 
 def test_registries_frames_are_not_part_of_the_reason():
-    error = ValueError('class `PRCL` in prcl_mmseg/models/x.py: too\n small')
+    error = ValueError('class `SemiSegmentor` in prcl_mmseg/models/x.py: '
+                       'class `FCNHead` in mmseg/y.py: too\n small')
     assert one_line(error) == 'too small'
     assert one_line(KeyError('a')) == "KeyError: 'a'"
 

@@ -30,7 +30,7 @@ def test_published_checkpoint(experiment, call_tool, tmp_path, capsys):
 
     before = torch.load(experiment.checkpoint)['state_dict']
     after = torch.load(path)['state_dict']
-    assert set(before) - set(after) == {'teacher.steps'}
+    assert set(before) - set(after) == {'networks.teacher.steps'}
     assert all(torch.equal(before[name], after[name]) for name in after)
     # It loads as any checkpoint does, with nothing missing.
     model = init_model(experiment.config, None, 'cpu')

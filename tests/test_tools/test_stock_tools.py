@@ -31,7 +31,7 @@ def test_mmsegs_own_test_tool(experiment, load_tool, tmp_path):
 def test_print_config(experiment, call_tool, capsys):
     call_tool('mmseg_tool.py', 'misc/print_config', experiment.config,
               '--graph')
-    assert '(prototype_bank): PrototypeBank()' in capsys.readouterr().out
+    assert '(bank): PrototypeBank()' in capsys.readouterr().out
 
 
 def test_stock_flops_of_an_exported_config(experiment, call_tool, capsys,
@@ -80,7 +80,7 @@ def test_views_of_the_predictor_are_not_registered_twice(experiment):
     model = init_model(experiment.config, experiment.checkpoint, 'cpu')
     assert model.backbone is model.teacher.module.backbone
     names = {name.split('.')[0] for name in model.state_dict()}
-    assert names == {'student', 'teacher', 'prototype_bank'}
+    assert names == {'networks', 'terms'}
 
 
 def test_build_segmentor_passes_test_cfg(experiment):
@@ -91,9 +91,9 @@ def test_build_segmentor_passes_test_cfg(experiment):
     assert build_segmentor(cfg.model).test_cfg['mode'] == 'whole'
 
 
-@pytest.mark.parametrize('teacher', [False, True])
-def test_browse(experiment, call_tool, tmp_path, capsys, teacher):
-    extra = ['--checkpoint', experiment.checkpoint] if teacher else []
+@pytest.mark.parametrize('labeling', [False, True])
+def test_browse(experiment, call_tool, tmp_path, capsys, labeling):
+    extra = ['--checkpoint', experiment.checkpoint] if labeling else []
     call_tool('analysis_tools/browse_dataset.py', experiment.config,
               '--output-dir', tmp_path / 'sheets', '--rows', '2', *extra)
     # Three items give one sheet of two, not a sheet of one.
@@ -105,18 +105,51 @@ def test_browsed_masks_belong_to_their_images(experiment, load_tool):
     """Strong augmentation without any transform shows what was put in."""
     tool = load_tool('analysis_tools/browse_dataset.py')
     cfg = Config.fromfile(experiment.config)
-    cfg.model.strong_augment.transforms = []
+    cfg.model.strategy.strong_augment.transforms = []
     model = tool.build_model(cfg, None)
     dataset = tool.DATASETS.build(cfg.train_dataloader.dataset)
     palette = dataset.metainfo['palette']
     shown = dict()
     for title, pictures in tool.columns(model, [dataset[0], dataset[1]],
-                                        palette, teacher=False):
+                                        palette, labeling=False):
         shown.setdefault(title, []).append(pictures)
     assert (shown['labelled'][0][0] ==
             shown['strong view of labelled'][0][0]).all()
     masks, strong = shown['masks']
     assert (masks[1] == strong[1]).all()
+
+
+def shown_columns(tool, cfg: Config, labeling: bool) -> list:
+    """Titles of the columns of a sheet of two items."""
+    model = tool.build_model(cfg, None)
+    dataset = tool.DATASETS.build(cfg.train_dataloader.dataset)
+    return [
+        title for title, pictures in tool.columns(
+            model, [dataset[0], dataset[1]], dataset.metainfo['palette'],
+            labeling) if len(pictures) == 2
+    ]
+
+
+def test_every_view_of_the_strategy_is_browsed(experiment, load_tool):
+    tool = load_tool('analysis_tools/browse_dataset.py')
+    cfg = Config.fromfile(experiment.config)
+    cfg.model.strategy.views = dict(
+        strong=dict(), other=dict(augment=dict(type='StrongAugment')),
+        weak=dict(augment=None), off=None)
+    # Labels of the student, as of FixMatch: it needs no teacher.
+    cfg.model.teacher = None
+    cfg.model.strategy.labeler = dict(type='Labeler', network='student')
+    assert shown_columns(tool, cfg, labeling=True) == [
+        'labelled', 'masks', 'unlabelled',
+        'strong view of unlabelled', "student's labels",
+        'other view of unlabelled', "student's labels",
+        'weak view of unlabelled', "student's labels"]
+    assert shown_columns(tool, cfg, labeling=False)[3:5] == [
+        'strong view of labelled', 'masks']
+    cfg.model.strategy = None
+    for labeling in (False, True):
+        assert shown_columns(tool, cfg, labeling) == [
+            'labelled', 'masks', 'unlabelled']
 
 
 def test_report_tells_whose_fault_it_is(load_tool, tmp_path):

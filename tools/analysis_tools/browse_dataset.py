@@ -1,15 +1,17 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-"""Draw what a training sees: labelled, unlabelled and strong views.
+"""Draw what a training sees: labelled and unlabelled images, and all views.
 
-Without a checkpoint the strong augmentation is shown on the labelled images
-and their masks, with one on the unlabelled images and the teacher's labels.
+The views are those of ``model.strategy``, each with its own augmentation; what
+is done to features can't be seen. Without a checkpoint they are shown of the
+labelled images and their masks, with one of the unlabelled images and the
+labels that the teacher, or whoever labels, gives them.
 """
 import argparse
 import os
 import os.path as osp
 import sys
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -28,8 +30,7 @@ from mmseg.utils import SampleList  # noqa: E402
 from torch import Tensor  # noqa: E402
 
 from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
-from prcl_mmseg.models.augment import PseudoLabeledBatch  # noqa: E402
-from prcl_mmseg.models.segmentors import SemiBaseSegmentor  # noqa: E402
+from prcl_mmseg.models import SemiSegmentor, WeakToStrong  # noqa: E402
 from prcl_mmseg.visualization.probability_sheet import colorize  # noqa: E402
 
 Columns = List[Tuple[str, List[np.ndarray]]]
@@ -44,7 +45,8 @@ def parse_args() -> argparse.Namespace:
         '--number', type=int, default=4, help='number of sheets')
     parser.add_argument(
         '--rows', type=int, default=4, help='items on each sheet, at least 2')
-    parser.add_argument('--checkpoint', help='teacher for the pseudo-labels')
+    parser.add_argument(
+        '--checkpoint', help='weights of whoever labels unlabelled images')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--cfg-options', nargs='+', action=DictAction)
     args = parser.parse_args()
@@ -64,7 +66,7 @@ def draw_masks(samples: SampleList, palette: list) -> List[np.ndarray]:
     ]
 
 
-def draw_images(images: Tensor, model: SemiBaseSegmentor) -> List[np.ndarray]:
+def draw_images(images: Tensor, model: SemiSegmentor) -> List[np.ndarray]:
     """Normalised images as uint8."""
     preprocessor = model.data_preprocessor
     images = images * preprocessor.pixel_std + preprocessor.pixel_mean
@@ -73,30 +75,27 @@ def draw_images(images: Tensor, model: SemiBaseSegmentor) -> List[np.ndarray]:
 
 
 @torch.no_grad()
-def strong_columns(model: SemiBaseSegmentor, images: Tensor,
-                   samples: SampleList, palette: list,
-                   teacher: bool) -> Columns:
-    """The strong view of images with their labels, true or the teacher's."""
-    if teacher:
-        batch = model.pseudo_label(images, samples)
+def view_columns(model: SemiSegmentor, inputs: Dict[str, Tensor],
+                 samples: Dict[str, SampleList], palette: list,
+                 labeling: bool) -> Columns:
+    """Each view with its labels: those of the labeller, or the true ones."""
+    if labeling:
+        of, labels = 'unlabelled', f"{model.strategy.labeler.network}'s labels"
+        weak = model.pseudo_label(inputs['unlabeled'], samples['unlabeled'])
     else:
-        label = torch.stack(
-            [sample.gt_sem_seg.data[0] for sample in samples]).long()
-        batch = PseudoLabeledBatch(
-            image=images,
-            label=label,
-            confidence=torch.ones(label.shape),
-            mean=model.data_preprocessor.pixel_mean,
-            std=model.data_preprocessor.pixel_std)
-    strong = model.strong_augment(batch)
-    of = 'unlabelled' if teacher else 'labelled'
-    return [(f'strong view of {of}', draw_images(strong.image, model)),
-            ('teacher\'s labels' if teacher else 'masks',
-             [colorize(item, palette) for item in strong.label.numpy()])]
+        of, labels = 'labelled', 'masks'
+        weak = model.labeled_view(inputs['labeled'], samples['labeled'])
+    result = []
+    for name, augment in model.strategy.augments.items():
+        view = augment(weak)
+        result += [(f'{name} view of {of}', draw_images(view.image, model)),
+                   (labels,
+                    [colorize(item, palette) for item in view.label.numpy()])]
+    return result
 
 
-def columns(model: SemiBaseSegmentor, items: list, palette: list,
-            teacher: bool) -> Columns:
+def columns(model: SemiSegmentor, items: list, palette: list,
+            labeling: bool) -> Columns:
     """All that a sheet shows of some items of the data set."""
     data = model.data_preprocessor(pseudo_collate(items), True)
     inputs, samples = data['inputs'], data['data_samples']
@@ -106,11 +105,9 @@ def columns(model: SemiBaseSegmentor, items: list, palette: list,
               ('masks', draw_masks(samples['labeled'], palette))]
     if 'unlabeled' in inputs:
         result.append(('unlabelled', draw_images(inputs['unlabeled'], model)))
-    if hasattr(model, 'strong_augment'):
-        part = 'unlabeled' if teacher else 'labeled'
-        if part in inputs:
-            result += strong_columns(model, inputs[part], samples[part],
-                                     palette, teacher)
+    if isinstance(model.strategy, WeakToStrong) and (
+            'unlabeled' in inputs or not labeling):
+        result += view_columns(model, inputs, samples, palette, labeling)
     return result
 
 
@@ -130,7 +127,7 @@ def draw_sheet(sheet: Columns, path: str) -> None:
     figure.savefig(path, dpi=120)
 
 
-def build_model(cfg: Config, checkpoint: Optional[str]) -> SemiBaseSegmentor:
+def build_model(cfg: Config, checkpoint: Optional[str]) -> SemiSegmentor:
     """The model of the config; without a checkpoint its weights are random."""
     model = MODELS.build(cfg.model)
     if checkpoint is not None:
@@ -149,7 +146,6 @@ def main() -> None:
         sys.exit(f'{args.config} has no model.segmentor; for a plain model '
                  "use mmseg's own browse_dataset.py")
     model = build_model(cfg, args.checkpoint)
-    teacher = args.checkpoint is not None and model.teacher is not None
     np.random.seed(args.seed)
     torch.manual_seed(args.seed)
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
@@ -162,7 +158,8 @@ def main() -> None:
             break
         path = osp.join(args.output_dir, f'sheet_{number:03d}.png')
         items = [dataset[int(index)] for index in chosen]
-        draw_sheet(columns(model, items, palette, teacher), path)
+        draw_sheet(
+            columns(model, items, palette, args.checkpoint is not None), path)
         print(path)
 
 

@@ -26,6 +26,7 @@ with redirect_stdout(sys.stderr):
     from model_check import check_model, one_line
 
 CONFIGS = ROOT / 'configs' / '_base_'
+METHODS = sorted(path.stem for path in (CONFIGS / 'methods').glob('*.py'))
 # What is not in a model's file but in all leaf configs that use it.
 COMPLETIONS = {
     'fpn_poolformer_s12': {
@@ -55,7 +56,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--method',
         default='prcl',
-        choices=['prcl', 'mean_teacher', 'supervised'])
+        choices=METHODS,
+        help='file of configs/_base_/methods; prcl_unimatch_v2, for one, is '
+        'the same contrast beside two strong views and dropped channels')
     parser.add_argument(
         '--crop',
         type=int,
@@ -157,7 +160,7 @@ def check_in_process(path: Path, args: argparse.Namespace) -> dict:
 COLUMNS = dict(
     name='model',
     head='decode head',
-    tap='tap',
+    layer='feature layer',
     channels='channels',
     stride='stride',
     crop='crop',

@@ -114,7 +114,7 @@ CHECKS = (
           needs=('pytorch_grad_cam', ),
           note='Wants grad-cam below 1.5, which has `use_cuda`.'),
     Check('print_config', 'misc/print_config.py {config} --graph',
-          r'\((prototype_bank)\): PrototypeBank'),
+          r'\((bank)\): PrototypeBank'),
     Check('publish_model', 'misc/publish_model.py {checkpoint} '
           '{out}/published.pth', files='published-*.pth', plain=False,
           note='From torch 2.6 on it fails on whatever a MMEngine training '

@@ -22,8 +22,9 @@ from torch import nn  # noqa: E402
 
 from prcl_mmseg.deploy.plain_config import plain_model  # noqa: E402
 from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
-from prcl_mmseg.models.segmentors.joint_forward import (  # noqa: E402
-    decode_heads, joint_forward)
+from prcl_mmseg.models.decode_heads import embedding_head  # noqa: E402
+from prcl_mmseg.models.segmentors.network_pass import (  # noqa: E402
+    run_network)
 
 
 class EmbeddingPass(nn.Module):
@@ -34,7 +35,7 @@ class EmbeddingPass(nn.Module):
         self.segmentor = segmentor
 
     def forward(self, image: torch.Tensor) -> tuple:
-        output = joint_forward(self.segmentor, image)
+        output = run_network(self.segmentor, image)
         embedding = output.embedding
         return output.seg_logits, embedding.mean, embedding.var
 
@@ -79,7 +80,7 @@ def main() -> None:
     student = MODELS.build(cfg.model).student
     if hasattr(student, 'auxiliary_head'):
         del student.auxiliary_head
-    if hasattr(decode_heads(student)[-1], 'forward_probabilistic'):
+    if embedding_head(student) is not None:
         table.add_row(['student with embeddings', *(
             f'{value:.3f}' for value in count(EmbeddingPass(student), image))])
     print(f'One image of {shape[0]} x {shape[1]}, without auxiliary heads\n'

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from prcl_mmseg.deploy.published_checkpoint import plain_weights
 from prcl_mmseg.engine.config_parts import config_dicts, drop_pretrained_init
 from prcl_mmseg.engine.launch import adapt_to_run
-from prcl_mmseg.models.decode_heads import ProbabilisticDecodeHead
-from prcl_mmseg.models.segmentors import SemiBaseSegmentor
-from prcl_mmseg.models.segmentors.config import adapt_segmentor
-from prcl_mmseg.models.segmentors.joint_forward import decode_heads
+from prcl_mmseg.models.decode_heads import (ProbabilisticDecodeHead,
+                                            decode_heads, embedding_head)
+from prcl_mmseg.models.segmentors import SemiSegmentor
+from prcl_mmseg.models.segmentors.adaptation import adapt_segmentor
 
 # Neither square nor a multiple of anything, as test images are.
 TEST_SIZE = (97, 151)
@@ -46,10 +46,10 @@ def check_model(segmentor: dict,
     Returns:
         dict: ``train``, ``predict`` and ``export``, each whether it worked;
         ``reason``, what the first one that did not work said, on one line;
-        ``head``, ``tap``, ``channels`` and ``stride``, what is embedded (None
-        without embedding); ``unused``, how many parameters got no gradient;
-        ``parameters`` of the student in millions; ``memory``, by how many GiB
-        the peak of the process rose; ``seconds``.
+        ``head``, ``layer``, ``channels`` and ``stride``, what is embedded
+        (None without embedding); ``unused``, how many parameters got no
+        gradient; ``parameters`` of the student in millions; ``memory``, by
+        how many GiB the peak of the process rose; ``seconds``.
     """
     init_default_scope('mmseg')
     result: Dict[str, Any] = dict(
@@ -58,7 +58,7 @@ def check_model(segmentor: dict,
         export=False,
         reason=None,
         head=None,
-        tap=None,
+        layer=None,
         channels=None,
         stride=None,
         unused=None,
@@ -75,7 +75,7 @@ def check_model(segmentor: dict,
         result['train'] = True
         predict_step(model, num_classes)
         result['predict'] = True
-        result.update(describe_tap(model, crop_size))
+        result.update(describe_embedding(model, crop_size))
         check_export(model, plain, crop_size, num_classes)
         result['export'] = True
     except Exception as error:
@@ -86,7 +86,7 @@ def check_model(segmentor: dict,
 
 
 def build_method(segmentor: dict, method: dict, crop_size: Tuple[int, int],
-                 num_classes: int) -> SemiBaseSegmentor:
+                 num_classes: int) -> SemiSegmentor:
     """Build a method around a segmentor, as leaf configs do."""
     cfg = Config(
         dict(
@@ -101,7 +101,7 @@ def build_method(segmentor: dict, method: dict, crop_size: Tuple[int, int],
     return model
 
 
-def train_step(model: SemiBaseSegmentor, crop_size: Tuple[int, int],
+def train_step(model: SemiSegmentor, crop_size: Tuple[int, int],
                num_classes: int) -> int:
     """One optimizer step; returns how many parameters got no gradient.
 
@@ -116,8 +116,6 @@ def train_step(model: SemiBaseSegmentor, crop_size: Tuple[int, int],
             data_samples=_samples(ITEMS, crop_size, num_classes)),
         unlabeled=dict(
             inputs=images[ITEMS:], data_samples=_samples(ITEMS, crop_size)))
-    if model.teacher is None:
-        data = data['labeled']
     losses = model(**model.data_preprocessor(data, True), mode='loss')
     loss, log = model.parse_losses(losses)
     broken = [name for name, value in log.items()
@@ -139,7 +137,7 @@ def train_step(model: SemiBaseSegmentor, crop_size: Tuple[int, int],
 
 
 @torch.no_grad()
-def predict_step(model: SemiBaseSegmentor, num_classes: int) -> None:
+def predict_step(model: SemiSegmentor, num_classes: int) -> None:
     """Predict one image with the preprocessor's own way of testing.
 
     Raises:
@@ -163,31 +161,30 @@ def predict_step(model: SemiBaseSegmentor, num_classes: int) -> None:
 
 
 @torch.no_grad()
-def describe_tap(model: SemiBaseSegmentor,
-                 crop_size: Tuple[int, int]) -> Dict[str, Any]:
-    """Name, channels and stride of the embedded feature.
+def describe_embedding(model: SemiSegmentor,
+                       crop_size: Tuple[int, int]) -> Dict[str, Any]:
+    """Layer, channels and stride of the embedded feature.
 
     The stride is that of the feature before it is pooled to
     ``embed_stride``.
     """
-    heads = [head for head in decode_heads(model.student)
-             if isinstance(head, ProbabilisticDecodeHead)]
-    if not heads:
+    head = embedding_head(model.student)
+    if head is None:
         return {}
     images = _network_input(model, crop_size)
     size = tuple(images.shape[2:])
     meta = dict(img_shape=size, pad_shape=size, ori_shape=size)
-    with heads[0].record() as recording:
+    with head.record() as recorded:
         model.student.encode_decode(images, [meta])
-    feature = recording.feature()
+    feature = recorded.feature(size)
     return dict(
-        tap=recording.layer,
+        layer=recorded.layer,
         channels=feature.shape[1],
         stride=_stride(size[0], feature.shape[2]))
 
 
 @torch.no_grad()
-def check_export(model: SemiBaseSegmentor, segmentor: dict,
+def check_export(model: SemiSegmentor, segmentor: dict,
                  crop_size: Tuple[int, int], num_classes: int) -> None:
     """Load the student's weights into the plain segmentor and compare.
 
@@ -228,7 +225,7 @@ def forget_weights(cfg: Any) -> Any:
 def one_line(error: Exception) -> str:
     """The message of an error without what registries wrap around it."""
     text = re.sub(r'\s+', ' ', str(error)).strip()
-    text = re.sub(r'^class `\w+` in [\w./]+: ', '', text)
+    text = re.sub(r'^(class `\w+` in [\w./]+: )+', '', text)
     if isinstance(error, ValueError):
         return text
     return f'{type(error).__name__}: {text}'
@@ -270,7 +267,7 @@ def _samples(num: int,
     return samples
 
 
-def _network_input(model: SemiBaseSegmentor,
+def _network_input(model: SemiSegmentor,
                    crop_size: Tuple[int, int]) -> Tensor:
     """A random image of the size that the preprocessor trains with."""
     size = model.data_preprocessor.preprocessor.size or crop_size

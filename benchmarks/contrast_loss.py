@@ -1,23 +1,27 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Time and memory of the contrast against the published arithmetic."""
+from pathlib import Path
 from typing import Callable, Dict, List
 
 import torch
 from measure import alternate, parser, peak_memory, report, seconds
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
+from mmseg.registry import MODELS
 from published_contrast import published_contrast
 from torch import Tensor
 
 from prcl_mmseg.gaussian import DiagonalGaussian
-from prcl_mmseg.models import (ClassEvidence, MLSContrastLoss, PixelGroups,
-                               PrototypeBank)
+from prcl_mmseg.models import ClassEvidence, PixelGroups, PrototypeBank
 
-# The published arithmetic, but for negatives shared by a tile of anchors;
-# then the two sources of negatives that need no pixels.
+METHODS = Path(__file__).parents[1] / 'configs/_base_/methods'
+# File of the method, and what is changed of its contrast. The published
+# arithmetic, but for negatives shared by a tile of anchors; then the two
+# sources of negatives that need no pixels.
 IMPLEMENTATIONS = dict(
-    fused=dict(preset='reference', negatives=dict(shared=True)),
-    prototypes=dict(preset='default'),
-    virtual=dict(preset='default', negatives=dict(type='VirtualNegatives')))
+    fused=('prcl_reference', {'loss.negatives.shared': True}),
+    prototypes=('prcl', {}),
+    virtual=('prcl', {'loss.negatives.type': 'VirtualNegatives'}))
 
 
 def make_batch(classes: int, side: int, images: int, dims: int,
@@ -36,10 +40,22 @@ def make_batch(classes: int, side: int, images: int, dims: int,
                          device=device).softmax(1))
 
 
-def build(settings: dict, classes: int, dims: int) -> Callable:
+def contrast_config(name: str) -> ConfigDict:
+    """Config of the contrast of one of the implementations."""
+    method, options = IMPLEMENTATIONS[name]
+    config = Config.fromfile(METHODS / f'{method}.py')
+    config.merge_from_dict({
+        f'method.terms.contrast.{key}': value
+        for key, value in options.items()
+    })
+    return config.method.terms.contrast
+
+
+def build(config: dict, classes: int, dims: int) -> Callable:
     """Our loss as a function of the maps, with all that belongs to it."""
     with DefaultScope.overwrite_default_scope('mmseg'):
-        loss = MLSContrastLoss(**settings)
+        loss = MODELS.build(config['loss'])
+        similarity = MODELS.build(config['similarity'])
     bank = PrototypeBank(classes, dims)
 
     def contrast(mean: Tensor, var: Tensor, label: Tensor, valid: Tensor,
@@ -51,8 +67,8 @@ def build(settings: dict, classes: int, dims: int) -> Callable:
         label, valid = label.flatten(), valid.flatten()
         evidence = ClassEvidence.from_pixels(pixels, label, valid, classes)
         bank.to(mean.device)
-        return loss(pixels, label, valid, own_prob, evidence,
-                    bank)['loss_contrast']
+        return loss(pixels, label, valid, own_prob, evidence, bank,
+                    similarity)['loss_contrast']
 
     return contrast
 
@@ -127,8 +143,8 @@ def main() -> None:
             batch = make_batch(number, round(side * multiple**0.5), images,
                                dims, device)
             contrasts = {
-                name: build(settings, number, dims)
-                for name, settings in IMPLEMENTATIONS.items()
+                name: build(contrast_config(name), number, dims)
+                for name in IMPLEMENTATIONS
             }
             contrasts['pass over pixels'] = pass_over_pixels
             if not args.no_published:

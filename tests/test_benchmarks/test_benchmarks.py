@@ -60,17 +60,16 @@ def test_prototype_sync(tmp_path):
 def test_the_fused_loss_has_the_published_mean(monkeypatch, temperature):
     """Over 200 draws each, within the standard error of the difference."""
     monkeypatch.syspath_prepend(str(FOLDER))
-    from contrast_loss import IMPLEMENTATIONS, build, make_batch
+    from contrast_loss import build, contrast_config, make_batch
     from published_contrast import published_contrast
     np.random.seed(0)
     numbers = dict(num_queries=8, num_negatives=12)
     batch = make_batch(4, 9, 2, 8, torch.device('cpu'))
-    settings = dict(
-        IMPLEMENTATIONS['fused'],
-        temperature=temperature,
-        anchors=dict(num_queries=numbers['num_queries']),
-        negatives=dict(shared=True, num_negatives=numbers['num_negatives']))
-    fused = build(settings, 4, 8)
+    config = contrast_config('fused')
+    config.similarity.temperature = temperature
+    config.loss.anchors.num_queries = numbers['num_queries']
+    config.loss.negatives.num_negatives = numbers['num_negatives']
+    fused = build(config, 4, 8)
     draws = [
         torch.stack([loss().detach() for _ in range(200)])
         for loss in (lambda: fused(**batch), lambda: published_contrast(

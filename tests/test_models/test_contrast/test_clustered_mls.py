@@ -10,7 +10,7 @@ from prcl_mmseg.models import clustered_mls
 
 def module():
     # The function hides the module of its name.
-    return importlib.import_module('prcl_mmseg.models.losses.clustered_mls')
+    return importlib.import_module('prcl_mmseg.models.contrast.clustered_mls')
 
 
 def make(anchors: int, clusters: int, keys: int, dims: int,

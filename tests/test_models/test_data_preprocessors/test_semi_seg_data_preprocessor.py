@@ -4,8 +4,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
-from prcl_mmseg.models import SemiSegDataPreprocessor
-from prcl_mmseg.models.data_preprocessor import real_pixels
+from prcl_mmseg.models import SemiSegDataPreprocessor, real_pixels
 
 CONFIG = dict(
     type='mmseg.SegDataPreProcessor',

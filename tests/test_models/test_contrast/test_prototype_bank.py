@@ -139,7 +139,7 @@ def test_bank_is_in_the_state_dict(pixels, label):
 
 
 def test_bad_forgetting_is_named():
-    with pytest.raises(ValueError, match='prototype_bank.forgetting=2'):
+    with pytest.raises(ValueError, match='contrast.bank.forgetting=2'):
         PrototypeBank(4, 6, forgetting=2)
 
 

@@ -71,16 +71,23 @@ def test_a_budget_below_the_classes_takes_turns_without_bias():
     assert ((total / steps - 1).abs() < 5 * error).all()
 
 
+def test_every_valid_pixel_is_a_candidate_by_default():
+    sampler, label = HardAnchors(), torch.tensor([0, 0, 1])
+    valid, sure = torch.tensor([True, True, False]), torch.ones(3)
+    assert sampler.threshold == 1.0 and sampler.num_queries == 256
+    assert sampler.candidates(label, valid, sure, 2).count.tolist() == [2, 0]
+
+
 @pytest.mark.parametrize('name', ['num_queries', 'max_anchors'])
 def test_bad_numbers_are_named(name):
-    with pytest.raises(ValueError, match=f'contrast.anchors.{name}=0'):
+    with pytest.raises(ValueError, match=f'contrast.loss.anchors.{name}=0'):
         HardAnchors(**{name: 0})
 
 
 @pytest.mark.parametrize('threshold, expected', [(0.8, [1, 0]), (1.0, [2, 1])])
 def test_pixels_below_the_threshold_are_candidates(threshold, expected):
     label, valid = torch.tensor([0, 0, 1, 1]), torch.tensor([1, 1, 1, 0]) > 0
-    own_prob = torch.tensor([0.7, 1.0, 0.8, 0.1])
+    target_prob = torch.tensor([0.7, 1.0, 0.8, 0.1])
     groups = HardAnchors(threshold=threshold).candidates(
-        label, valid, own_prob, 2)
+        label, valid, target_prob, 2)
     assert groups.count.tolist() == expected

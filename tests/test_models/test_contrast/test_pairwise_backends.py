@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from prcl_mmseg.models.losses.pairwise_backends import (backend_for, blocks,
-                                                        choice)
+from prcl_mmseg.models.contrast.pairwise_backends import (backend_for, blocks,
+                                                          choice)
 
 INTERPRETED = """
 import torch
-from prcl_mmseg.models.losses.pairwise_backends import blocks, fused
+from prcl_mmseg.models.contrast.pairwise_backends import blocks, fused
 torch.manual_seed(0)
 for groups, anchors, dims, pixels, keys in (
         (2, 1, 8, 5, 3), (1, 33, 7, 70, 65), (2, 4, 64, 9, 4),
@@ -45,7 +45,7 @@ def test_kernels_equal_plain_pytorch_when_interpreted():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs CUDA')
 def test_kernels_equal_plain_pytorch_on_the_device():
-    from prcl_mmseg.models.losses.pairwise_backends import fused
+    from prcl_mmseg.models.contrast.pairwise_backends import fused
     device = torch.device('cuda', torch.cuda.current_device())
     choice.check_agreement(fused, device)
     assert backend_for(torch.zeros(1, device=device)) is fused

@@ -5,9 +5,10 @@ import torch
 from mmseg.registry import MODELS
 
 from prcl_mmseg.gaussian import DiagonalGaussian, mutual_likelihood_score
-from prcl_mmseg.models.variance_summary import (arithmetic_mean,
-                                                effective_variance,
-                                                geometric_mean)
+from prcl_mmseg.models import MutualLikelihood
+from prcl_mmseg.models.contrast.variance_summary import (arithmetic_mean,
+                                                         effective_variance,
+                                                         geometric_mean)
 
 
 def make_pixels(dims: int = 5) -> tuple:
@@ -24,12 +25,15 @@ def test_means():
     assert geometric_mean(var).item() == pytest.approx(2)
 
 
+@pytest.mark.parametrize('reduction', ['sum', 'mean'])
 @pytest.mark.parametrize('normalize', [True, False])
-def test_effective_variance_follows_the_best_score(normalize):
+def test_effective_variance_follows_the_best_score(normalize, reduction):
+    """The one averaged over D, without τ, however the contrast scores."""
     pixels, prototypes = make_pixels()
     mean, var = pixels.mean, pixels.var
-    result = effective_variance(pixels, prototypes,
-                                torch.tensor([True, False, True]), normalize)
+    result = effective_variance(
+        pixels, prototypes, torch.tensor([True, False, True]),
+        MutualLikelihood(normalize, reduction, temperature=3.0))
     assert result.shape == (2, 1, 4, 3)
     for image in range(2):
         for y in range(4):
@@ -48,7 +52,8 @@ def test_effective_variance_on_a_prototype_and_far_away():
     var = torch.full((4, 2), 0.2)
     near, far = effective_variance(
         DiagonalGaussian(mean.view(1, 4, 1, 2), var.view(1, 4, 1, 2)),
-        prototypes, torch.tensor([True]), normalize=False).flatten()
+        prototypes, torch.tensor([True]),
+        MutualLikelihood(normalize=False)).flatten()
     assert near.item() == pytest.approx(0.5)
     assert far.isfinite() and far > 1e20
 
@@ -56,7 +61,8 @@ def test_effective_variance_on_a_prototype_and_far_away():
 def test_effective_variance_before_any_prototype():
     pixels, _ = make_pixels()
     start = DiagonalGaussian(torch.zeros(3, 5), torch.ones(3, 5))
-    result = effective_variance(pixels, start, torch.zeros(3).bool())
+    result = effective_variance(pixels, start,
+                                torch.zeros(3).bool(), MutualLikelihood())
     assert result.isfinite().all()
 
 
@@ -64,11 +70,18 @@ def build(summary: str):
     torch.manual_seed(0)
     return MODELS.build(
         dict(
-            type='PRCL',
+            type='SemiSegmentor',
             segmentor=tiny.segmentor(),
             num_classes=3,
-            probabilistic_head=dict(embed_dims=4),
-            variance_summary=summary)).eval()
+            teacher=dict(type='EMATeacher'),
+            terms=dict(
+                contrast=dict(
+                    type='PrototypeContrast',
+                    head=dict(
+                        type='ProbabilisticDecodeHead',
+                        embed_dims=4,
+                        embed_stride=4),
+                    variance_summary=summary)))).eval()
 
 
 def test_prediction_gives_the_summary_that_was_asked_for():
@@ -76,8 +89,9 @@ def test_prediction_gives_the_summary_that_was_asked_for():
     models = {name: build(name) for name in ('mean', 'log_mean', 'prototype')}
     maps = {}
     for name, model in models.items():
-        model.prototype_bank.count += 10
-        model.prototype_bank.precision += 20
+        bank = model.terms['contrast'].bank
+        bank.count += 10
+        bank.precision += 20
         with torch.no_grad():
             sample = model.predict(images)[0]
         maps[name] = sample.pred_variance.data
@@ -91,5 +105,5 @@ def test_prediction_gives_the_summary_that_was_asked_for():
 
 
 def test_unknown_summary_is_refused():
-    with pytest.raises(ValueError, match="variance_summary='median'"):
+    with pytest.raises(ValueError, match="contrast.variance_summary='median'"):
         build('median')

@@ -6,9 +6,9 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 
 from prcl_mmseg.gaussian import DiagonalGaussian
-from prcl_mmseg.models.prototype_posterior import (class_log_posterior,
-                                                   fuse_logits,
-                                                   prototype_scores)
+from prcl_mmseg.models import MutualLikelihood
+from prcl_mmseg.models.contrast.prototype_posterior import class_log_posterior
+from prcl_mmseg.models.strategies.labeler import fuse_logits
 
 
 def make_pixels(dims: int = 5) -> tuple:
@@ -23,7 +23,7 @@ def make_pixels(dims: int = 5) -> tuple:
 @pytest.mark.parametrize('normalize', [True, False])
 def test_posterior_is_bayes_rule(normalize):
     pixels, prototypes = make_pixels()
-    scores = prototype_scores(pixels, prototypes, normalize)
+    scores = MutualLikelihood(normalize).score_maps(pixels, prototypes)
     result = class_log_posterior(scores, torch.ones(3).bool(), 0.7)
     assert result.shape == (2, 3, 4, 3)
     means = prototypes.mean, pixels.mean[1, :, 2, 1]
@@ -40,7 +40,7 @@ def test_posterior_is_bayes_rule(normalize):
 def test_classes_without_prototype_have_their_share_of_chance(seen):
     pixels, prototypes = make_pixels()
     seen = torch.tensor(seen).bool()
-    scores = prototype_scores(pixels, prototypes)
+    scores = MutualLikelihood().score_maps(pixels, prototypes)
     result = class_log_posterior(scores, seen).exp()
     torch.testing.assert_close(result.sum(1), torch.ones(2, 4, 3))
     torch.testing.assert_close(
@@ -66,17 +66,25 @@ def test_one_channel_is_fused_as_two_are():
     torch.testing.assert_close(one[:, 0], two.softmax(1)[:, 1])
 
 
-def build(seen: list = (1, 1, 1), **settings):
+def build(seen: list = (1, 1, 1), **labeler):
     """A model whose bank has seen some classes, each in its direction."""
     torch.manual_seed(0)
     model = MODELS.build(
         dict(
-            type='PRCL',
+            type='SemiSegmentor',
             segmentor=tiny.segmentor(),
             num_classes=3,
-            probabilistic_head=dict(embed_dims=4),
-            **settings)).eval()
-    bank = model.prototype_bank
+            teacher=dict(type='EMATeacher'),
+            strategy=dict(
+                type='WeakToStrong', labeler=dict(type='Labeler', **labeler)),
+            terms=dict(
+                contrast=dict(
+                    type='PrototypeContrast',
+                    head=dict(
+                        type='ProbabilisticDecodeHead',
+                        embed_dims=4,
+                        embed_stride=4))))).eval()
+    bank = model.terms['contrast'].bank
     bank.count += 10 * torch.tensor(seen)
     bank.precision += 20
     bank.information += 20 * torch.eye(3, 4)
@@ -100,12 +108,17 @@ def test_prototypes_join_the_pseudo_labels_but_not_the_predictions():
     samples = tiny.samples(2, labeled=False)
     alone, both = build(), build(prototype_weight=0.5)
     with torch.no_grad():
-        logits = alone.teacher_logits(images)
-        fused = both.teacher_logits(images)
+        logits, _ = alone.weak_pass('teacher', images, embed=False)
+        fused = both.strategy.labeler._join(
+            both, *both.weak_pass('teacher', images, embed=True))
         assert not torch.allclose(logits, fused)
         predicted = both.predict(images, samples)
         pseudo = both.pseudo_label(images, samples)
+        plain = alone.pseudo_label(images, samples)
+    assert plain.label.equal(logits.argmax(1))
+    torch.testing.assert_close(plain.confidence, logits.softmax(1).amax(1))
     assert pseudo.label.equal(fused.argmax(1))
+    torch.testing.assert_close(pseudo.confidence, fused.softmax(1).amax(1))
     # The change is that of the log posterior, by its weight.
     change = (fused - logits) / 0.5
     relative = change - change.logsumexp(1, keepdim=True)
@@ -118,5 +131,5 @@ def test_prototypes_join_the_pseudo_labels_but_not_the_predictions():
 
 
 def test_a_negative_weight_is_refused():
-    with pytest.raises(ValueError, match='prototype_weight=-1'):
+    with pytest.raises(ValueError, match='labeler.prototype_weight=-1'):
         build(prototype_weight=-1)

@@ -4,8 +4,9 @@ import torch
 import torch.nn.functional as F
 
 from prcl_mmseg.gaussian import DiagonalGaussian, mutual_likelihood_score
-from prcl_mmseg.models import (ClassEvidence, ContrastScene, MLSContrastLoss,
-                               PixelGroups, PixelNegatives, PrototypeBank,
+from prcl_mmseg.models import (ClassEvidence, ContrastScene, HardAnchors,
+                               MLSContrastLoss, MutualLikelihood, PixelGroups,
+                               PixelNegatives, PrototypeBank,
                                PrototypeNegatives, VirtualNegatives)
 
 NUM_CLASSES, DIMS = 4, 8
@@ -17,7 +18,7 @@ NEGATIVES = [
 ]
 
 
-def make_batch(labels: list, repeat: int = 10) -> dict:
+def make_batch(labels: list, repeat: int = 10, **similarity) -> dict:
     """Pixels around one direction per class."""
     torch.manual_seed(0)
     label = torch.tensor(labels).repeat(repeat)
@@ -31,24 +32,21 @@ def make_batch(labels: list, repeat: int = 10) -> dict:
         pixels=pixels,
         label=label,
         valid=valid,
-        own_prob=torch.full((len(label), ), 0.5),
+        target_prob=torch.full((len(label), ), 0.5),
         evidence=ClassEvidence.from_pixels(pixels.detach(), label, valid,
                                            NUM_CLASSES),
-        bank=PrototypeBank(NUM_CLASSES, DIMS))
+        bank=PrototypeBank(NUM_CLASSES, DIMS),
+        similarity=MutualLikelihood(**similarity))
 
 
-def make_scene(batch: dict, **settings) -> ContrastScene:
-    settings = {
-        **dict(temperature=1.0, reduction='sum', normalize=False),
-        **settings
-    }
+def make_scene(batch: dict) -> ContrastScene:
     return ContrastScene(
         pixels=batch['pixels'].detach(),
         groups=PixelGroups.from_labels(batch['label'], batch['valid'],
                                        NUM_CLASSES),
         prototypes=batch['evidence'].prototypes(),
         available=batch['evidence'].present,
-        **settings)
+        similarity=MutualLikelihood(normalize=False))
 
 
 @pytest.mark.parametrize('negatives', NEGATIVES)
@@ -56,7 +54,8 @@ def make_scene(batch: dict, **settings) -> ContrastScene:
 def test_only_the_pixels_get_a_finite_gradient(negatives, labels):
     batch = make_batch(labels)
     loss = MLSContrastLoss(
-        anchors=dict(num_queries=5), negatives=negatives)(**batch)
+        anchors=dict(type='HardAnchors', num_queries=5),
+        negatives=negatives)(**batch)
     assert loss['anchor_classes'] == len(labels)
     loss['loss_contrast'].backward()
     for leaf in (batch['pixels'].mean, batch['pixels'].var):
@@ -65,9 +64,8 @@ def test_only_the_pixels_get_a_finite_gradient(negatives, labels):
 
 def test_closed_form_with_prototypes_as_negatives():
     """With one pixel per class the anchors are known."""
-    batch = make_batch([0, 1, 3], repeat=1)
-    loss = MLSContrastLoss(
-        prototypes='batch', temperature=0.5, loss_weight=3.0)(**batch)
+    batch = make_batch([0, 1, 3], repeat=1, temperature=0.5)
+    loss = MLSContrastLoss(prototypes='batch', loss_weight=3.0)(**batch)
     pixels, prototypes = batch['pixels'], batch['evidence'].prototypes()
     present = [0, 1, 3]
     scores = mutual_likelihood_score(
@@ -82,7 +80,7 @@ def test_closed_form_with_prototypes_as_negatives():
 
 def test_a_fixed_variance_of_one_half_is_the_cosine_contrast():
     """InfoNCE over cosine similarities with class means, nothing else."""
-    batch = make_batch([0, 1, 3], repeat=1)
+    batch = make_batch([0, 1, 3], repeat=1, temperature=0.3)
     label = torch.tensor([0, 1, 3]).repeat(6)
     mean = torch.randn(18, DIMS)
     pixels = DiagonalGaussian(mean, torch.full_like(mean, 0.5))
@@ -92,12 +90,13 @@ def test_a_fixed_variance_of_one_half_is_the_cosine_contrast():
     torch.testing.assert_close(evidence.prototypes().mean[[0, 1, 3]], means)
     batch.update(
         pixels=pixels, label=label, valid=valid, evidence=evidence,
-        own_prob=torch.zeros(18))
+        target_prob=torch.zeros(18))
     # So many anchors that each pixel is about as frequent as any other.
     loss = MLSContrastLoss(
-        anchors=dict(num_queries=30_000, max_anchors=None),
-        prototypes='batch',
-        temperature=0.3)(**batch)['loss_contrast']
+        loss_weight=1.0,
+        anchors=dict(
+            type='HardAnchors', num_queries=30_000, max_anchors=None),
+        prototypes='batch')(**batch)['loss_contrast']
     cosine = F.normalize(mean, dim=1) @ F.normalize(means, dim=1).T
     expected = F.cross_entropy(cosine / 0.3, torch.tensor([0, 1, 2]).repeat(6))
     torch.testing.assert_close(loss, expected, rtol=0.02, atol=0)
@@ -113,10 +112,11 @@ def test_nothing_to_contrast_is_an_attached_zero(negatives, case):
             batch['pixels'].detach(), batch['label'], batch['valid'],
             NUM_CLASSES)
     if case == 'no hard':
-        batch['own_prob'] = torch.ones_like(batch['own_prob'])
+        batch['target_prob'] = torch.ones_like(batch['target_prob'])
     loss = MLSContrastLoss(
         negatives=negatives,
-        anchors=dict(threshold=0.8))(**batch)['loss_contrast']
+        anchors=dict(type='HardAnchors', threshold=0.8))(
+            **batch)['loss_contrast']
     assert loss == 0
     loss.backward()
     assert batch['pixels'].mean.grad.eq(0).all()
@@ -141,7 +141,7 @@ def test_batch_prototypes_keep_their_own_variance():
         MLSContrastLoss(
             prototypes=kind, prototype_variance='posterior')._scene(
                 batch['pixels'], batch['label'], batch['valid'],
-                batch['evidence'], batch['bank'])
+                batch['evidence'], batch['bank'], batch['similarity'])
         for kind in ('batch', 'bank')
     ]
     assert scenes[0].prototypes.var[:2].max() < 0.01
@@ -162,14 +162,16 @@ def test_doubtful_anchors_pull_less():
 
 
 def test_shared_negatives_give_the_same_mean_loss():
-    batch = make_batch([0, 1, 2, 3])
+    batch = make_batch([0, 1, 2, 3], reduction='mean', temperature=0.5)
 
     def draws(shared: bool) -> torch.Tensor:
         loss = MLSContrastLoss(
-            'reference',
-            temperature=0.5,
-            anchors=dict(num_queries=20),
-            negatives=dict(num_negatives=8, shared=shared))
+            loss_weight=1.0,
+            prototypes='batch',
+            prototype_variance='posterior',
+            anchors=dict(type='HardAnchors', num_queries=20, threshold=0.8),
+            negatives=dict(
+                type='PixelNegatives', num_negatives=8, shared=shared))
         return torch.stack(
             [loss(**batch)['loss_contrast'].detach() for _ in range(200)])
 
@@ -216,15 +218,37 @@ def test_shapes_of_negative_scores(source, shape):
         assert log_weight.exp()[:, 0].tolist() == [[0, 1, 0, 1], [1, 1, 0, 0]]
 
 
+def test_the_defaults_are_a_contrast_on_equal_terms():
+    loss = MLSContrastLoss()
+    assert loss.loss_weight == 0.3
+    assert isinstance(loss.anchors, HardAnchors)
+    assert (loss.anchors.num_queries, loss.anchors.threshold) == (256, 1.0)
+    assert isinstance(loss.negatives, PrototypeNegatives)
+    assert (loss.prototypes, loss.prototype_variance) == ('bank',
+                                                          'mean_precision')
+
+
+@pytest.mark.parametrize('negatives, number',
+                         list(zip(NEGATIVES, (2, 6, 6, 8))))
+@pytest.mark.parametrize('reduction', ['sum', 'mean'])
+def test_a_high_temperature_makes_all_equal(negatives, number, reduction):
+    batch = make_batch([0, 1, 3], reduction=reduction, temperature=1e6)
+    loss = MLSContrastLoss(0.3, negatives=negatives)(**batch)['loss_contrast']
+    torch.testing.assert_close(
+        loss, 0.3 * torch.tensor(1. + number).log(), rtol=1e-3, atol=0)
+
+
 @pytest.mark.parametrize('settings, message', [
-    (dict(preset='best'), "contrast.preset='best'"),
-    (dict(temprature=1), "no setting \\['temprature'\\]"),
-    (dict(temperature=0), 'contrast.temperature=0'),
-    (dict(reduction='max'), "reduction='max'"),
-    (dict(prototypes='all'), "contrast.prototypes='all'"),
-    (dict(prototype_variance='x'), "contrast.prototype_variance='x'"),
-    (dict(anchors=dict(num_queries=0)), 'num_queries=0'),
+    (dict(prototypes='all'), "contrast.loss.prototypes='all'"),
+    (dict(prototype_variance='x'), "contrast.loss.prototype_variance='x'"),
+    (dict(anchors=dict(type='HardAnchors', num_queries=0)), 'num_queries=0'),
 ])
 def test_bad_settings_are_named(settings, message):
     with pytest.raises(ValueError, match=message):
         MLSContrastLoss(**settings)
+
+
+@pytest.mark.parametrize('name', ['temprature', 'preset', 'temperature'])
+def test_an_unknown_setting_is_refused(name):
+    with pytest.raises(TypeError, match=name):
+        MLSContrastLoss(**{name: 1})

@@ -10,13 +10,18 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.config import Config
+from mmseg.registry import MODELS, TASK_UTILS
 
 from prcl_mmseg.gaussian import DiagonalGaussian, mutual_likelihood_score
-from prcl_mmseg.models import (ClassEvidence, ContrastScene, MLSContrastLoss,
-                               PixelGroups, PrototypeBank, pairwise_mls)
+from prcl_mmseg.models import (ClassEvidence, ContrastScene, GaussianRampDown,
+                               MutualLikelihood, PixelGroups, PixelNegatives,
+                               PrototypeBank, pairwise_mls)
 from prcl_mmseg.models.decode_heads.embedding_branches import VarianceBranch
 
-FILE = Path(__file__).resolve().parents[2] / 'data' / 'prcl_reference.npz'
+ROOT = Path(__file__).resolve().parents[3]
+FILE = ROOT / 'tests' / 'data' / 'prcl_reference.npz'
+CONFIG = ROOT / 'configs' / '_base_' / 'methods' / 'prcl_reference.py'
 NUM_CLASSES = 5
 
 
@@ -74,9 +79,8 @@ def test_class_sampling_probabilities(data, pixels, label, valid, evidence):
         groups=PixelGroups.from_labels(label, valid, NUM_CLASSES),
         prototypes=evidence.prototypes('posterior'),
         available=evidence.present,
-        temperature=float(data['temperature']),
-        reduction='mean',
-        normalize=True)
+        similarity=MutualLikelihood(
+            temperature=float(data['temperature']), reduction='mean'))
     prob = scene.class_probabilities(present, scene.available)
     for row, own in enumerate(range(len(present))):
         # The published order: the classes after the own one, then before it.
@@ -103,25 +107,45 @@ def test_logits_and_loss(data):
     torch.testing.assert_close(loss, data['loss'])
 
 
-def test_reference_preset_draws_from_the_same_distribution(
+def test_reference_config_draws_from_the_same_distribution(
         data, pixels, label, valid, evidence):
-    """The published loss is one draw of what the preset's draws average."""
+    """The published loss is one draw of what the config's draws average."""
     torch.manual_seed(0)
-    loss = MLSContrastLoss(
-        'reference',
-        temperature=float(data['temperature']),
-        anchors=dict(
-            num_queries=int(data['num_queries']),
-            threshold=float(data['strong_threshold'])),
-        negatives=dict(num_negatives=int(data['num_negatives'])))
+    config = Config.fromfile(CONFIG).method.terms.contrast
+    config.similarity.temperature = float(data['temperature'])
+    config.loss.anchors.update(
+        num_queries=int(data['num_queries']),
+        threshold=float(data['strong_threshold']))
+    config.loss.negatives.num_negatives = int(data['num_negatives'])
+    loss = MODELS.build(config.loss)
+    similarity = MODELS.build(config.similarity)
+    assert isinstance(similarity, MutualLikelihood)
     prob = data['map_prob'].permute(0, 2, 3, 1).flatten(0, 2)
-    own_prob = prob.gather(1, label[:, None])[:, 0]
+    target_prob = prob.gather(1, label[:, None])[:, 0]
     draws = torch.stack([
-        loss(pixels, label, valid, own_prob, evidence,
-             PrototypeBank(NUM_CLASSES, 16))['loss_contrast']
+        loss(pixels, label, valid, target_prob, evidence,
+             PrototypeBank(NUM_CLASSES, 16), similarity)['loss_contrast']
         for _ in range(200)
     ])
     assert (draws.mean() - data['loss']).abs() < 3 * draws.std()
+
+
+def test_reference_config_has_the_published_settings():
+    config = Config.fromfile(CONFIG).method.terms.contrast
+    loss, similarity = (MODELS.build(config[name])
+                        for name in ('loss', 'similarity'))
+    assert similarity == MutualLikelihood(
+        normalize=True, reduction='mean', temperature=100.0)
+    assert (loss.anchors.num_queries, loss.anchors.threshold) == (256, 0.8)
+    assert isinstance(loss.negatives, PixelNegatives)
+    assert (loss.negatives.num_negatives, loss.negatives.shared) == (512,
+                                                                     False)
+    assert (loss.prototypes, loss.prototype_variance) == ('batch',
+                                                          'posterior')
+    assert loss.loss_weight == 1
+    assert (config.head.embed_stride, config.head.initial_variance) == (4,
+                                                                        0.5)
+    assert isinstance(TASK_UTILS.build(config.ramp), GaussianRampDown)
 
 
 def test_variance_branch(data):

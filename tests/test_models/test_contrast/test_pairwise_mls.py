@@ -6,7 +6,7 @@ import torch
 
 from prcl_mmseg.gaussian import DiagonalGaussian, mutual_likelihood_score
 from prcl_mmseg.models import pairwise_mls
-from prcl_mmseg.models.losses.pairwise_backends import blocks
+from prcl_mmseg.models.contrast.pairwise_backends import blocks
 
 
 @pytest.fixture(params=[1, 100, 2**20])
@@ -66,7 +66,7 @@ def test_half_precision_is_scored_in_fp32(scene):
 
 def test_gradient_in_double_precision(block_size):
     # The function hides the module of its name.
-    module = importlib.import_module('prcl_mmseg.models.losses.pairwise_mls')
+    module = importlib.import_module('prcl_mmseg.models.contrast.pairwise_mls')
     torch.manual_seed(0)
     mean = torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True)
     var = torch.rand(2, 3, 4, dtype=torch.float64) + 0.2

@@ -5,14 +5,14 @@ from mmseg.registry import MODELS
 
 from prcl_mmseg.gaussian import DiagonalGaussian, mutual_likelihood_score
 from prcl_mmseg.models import (ClassEvidence, ContrastScene, MLSContrastLoss,
-                               Negatives, NegativeScores, PixelGroups,
-                               PixelNegatives, PrototypeBank,
+                               MutualLikelihood, Negatives, NegativeScores,
+                               PixelGroups, PixelNegatives, PrototypeBank,
                                PrototypeNegatives, VirtualNegatives)
 
 NUM_CLASSES, DIMS = 5, 6
 
 
-class RecordingScene(ContrastScene):
+class RecordingSimilarity(MutualLikelihood):
     """Remembers what anchors were scored against."""
 
     def score(self, anchors, keys, index):
@@ -34,7 +34,7 @@ def make_label() -> tuple:
     return label, torch.arange(80) % 5 > 0
 
 
-def make_scene(**settings) -> ContrastScene:
+def make_scene(available: torch.Tensor = None, **similarity) -> ContrastScene:
     generator = torch.Generator().manual_seed(0)
     label, valid = make_label()
     centers = torch.randn(NUM_CLASSES, DIMS, generator=generator)
@@ -42,18 +42,13 @@ def make_scene(**settings) -> ContrastScene:
         centers[label] + 0.3 * torch.randn(80, DIMS, generator=generator),
         torch.rand(80, DIMS, generator=generator) + 0.2)
     evidence = ClassEvidence.from_pixels(pixels, label, valid, NUM_CLASSES)
-    settings = {
-        **dict(
-            pixels=pixels,
-            groups=PixelGroups.from_labels(label, valid, NUM_CLASSES),
-            prototypes=evidence.prototypes(),
-            available=evidence.present,
-            temperature=2.0,
-            reduction='sum',
-            normalize=False),
-        **settings
-    }
-    return RecordingScene(**settings)
+    similarity = {**dict(temperature=2.0, normalize=False), **similarity}
+    return ContrastScene(
+        pixels=pixels,
+        groups=PixelGroups.from_labels(label, valid, NUM_CLASSES),
+        prototypes=evidence.prototypes(),
+        available=evidence.present if available is None else available,
+        similarity=RecordingSimilarity(**similarity))
 
 
 def make_anchors(num_classes: int, num_queries: int) -> DiagonalGaussian:
@@ -194,8 +189,9 @@ def test_virtual_negatives_are_drawn_from_the_prototypes(monkeypatch):
     torch.manual_seed(0)
     scene, spread, drawn = make_scene(), 0.25, []
     monkeypatch.setattr(
-        ContrastScene, 'score_clusters', lambda self, anchors, clusters, means:
-        drawn.append(means) or torch.zeros(2, 3, means[..., 0].numel()))
+        MutualLikelihood, 'score_clusters', lambda self, anchors, clusters,
+        means: drawn.append(means) or torch.zeros(
+            2, 3, means[..., 0].numel()))
     VirtualNegatives(
         5 * 2000, spread=spread).score(
             make_anchors(2, 3), torch.tensor([0, 3]), scene)
@@ -241,13 +237,14 @@ def test_virtual_negatives_without_spread_are_the_prototypes():
         10, spread=0).score(anchors, torch.tensor([0]), scene)
     every = torch.arange(NUM_CLASSES)[None]
     torch.testing.assert_close(
-        scores[..., ::2], scene.score(anchors, scene.prototypes, every))
+        scores[..., ::2],
+        scene.similarity.score(anchors, scene.prototypes, every))
     assert scores[..., ::2].equal(scores[..., 1::2])
 
 
 @pytest.mark.parametrize('source', [PixelNegatives, VirtualNegatives])
 def test_no_negatives_at_all_is_refused(source):
-    with pytest.raises(ValueError, match='num_negatives=0'):
+    with pytest.raises(ValueError, match='loss.negatives.num_negatives=0'):
         source(num_negatives=0)
 
 
@@ -263,7 +260,7 @@ def test_a_source_of_ones_own_can_be_named_in_the_config():
         def score(self, anchors, classes, scene):
             key = DiagonalGaussian(torch.zeros(1, DIMS), torch.ones(1, DIMS))
             return NegativeScores(
-                scene.score(anchors, key, classes[:, None] * 0))
+                scene.similarity.score(anchors, key, classes[:, None] * 0))
 
     try:
         loss = MLSContrastLoss(negatives=dict(type='OriginNegatives'))
@@ -274,5 +271,5 @@ def test_a_source_of_ones_own_can_be_named_in_the_config():
     evidence = ClassEvidence.from_pixels(scene.pixels, label, valid,
                                          NUM_CLASSES)
     losses = loss(scene.pixels, label, valid, torch.zeros(80), evidence,
-                  PrototypeBank(NUM_CLASSES, DIMS))
+                  PrototypeBank(NUM_CLASSES, DIMS), scene.similarity)
     assert losses['loss_contrast'] > 0 and losses['anchor_classes'] == 4

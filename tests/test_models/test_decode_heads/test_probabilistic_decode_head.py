@@ -25,8 +25,10 @@ def wrap(head: dict, **settings) -> ProbabilisticDecodeHead:
         dict(
             type='ProbabilisticDecodeHead',
             head=head,
-            embed_dims=6,
-            **settings))
+            **{
+                **dict(embed_dims=6, embed_stride=4),
+                **settings
+            }))
 
 
 def make_features() -> list:
@@ -59,15 +61,24 @@ def test_embedding_is_a_gaussian_per_pixel():
 
 
 def test_fine_features_are_embedded_at_the_stride():
-    head = wrap(tiny.fcn_head(), embed_stride=4)
+    head = wrap(tiny.fcn_head())
     output = head.forward_probabilistic(
         make_features(), image_size=(16, 10))
     assert output.embedding.mean.shape == (2, 6, 4, 3)
     assert output.head_output.shape == (2, 3, 8, 8)
 
 
-def test_a_named_layer_is_tapped():
-    head = wrap(ASPP, tap='sep_bottleneck')
+def test_defaults():
+    head = MODELS.build(
+        dict(type='ProbabilisticDecodeHead', head=tiny.fcn_head()))
+    assert head.feature_layer == 'conv_seg'
+    output = head.forward_probabilistic(make_features(), image_size=(32, 32))
+    assert output.embedding.mean.shape == (2, 256, 4, 4)
+    assert output.embedding.var.median() < 0.2
+
+
+def test_a_named_layer_is_embedded():
+    head = wrap(ASPP, feature_layer='sep_bottleneck')
     assert head.mean_branch[0].in_channels == 304
     features = [torch.randn(2, 16, 16, 16), torch.randn(2, 32, 8, 8)]
     output = head.forward_probabilistic(features, image_size=(64, 64))
@@ -76,23 +87,38 @@ def test_a_named_layer_is_tapped():
 
 def test_unknown_layer_is_named_with_those_there_are():
     with pytest.raises(ValueError) as error:
-        wrap(tiny.fcn_head(), tap='fusion')
-    for part in ("probabilistic_head.tap='fusion'", 'FCNHead', 'conv_seg'):
+        wrap(tiny.fcn_head(), feature_layer='fusion')
+    for part in ("contrast.head.feature_layer='fusion'", 'FCNHead',
+                 'conv_seg'):
         assert part in str(error.value)
 
 
 def test_layer_without_channels_is_refused():
-    with pytest.raises(ValueError, match="tap='loss_decode'"):
-        wrap(tiny.fcn_head(), tap='loss_decode')
+    with pytest.raises(ValueError, match="feature_layer='loss_decode'"):
+        wrap(tiny.fcn_head(), feature_layer='loss_decode')
 
 
-def test_the_tap_leaves_no_hook_behind():
+def test_recording_leaves_nothing_behind():
     head = wrap(tiny.fcn_head())
+    before = dict(head.head.conv_seg._forward_pre_hooks)
     head.forward_probabilistic(make_features(), image_size=(32, 32))
-    twin = copy.deepcopy(head)
-    assert not head.head.conv_seg._forward_pre_hooks
-    assert not twin.head.conv_seg._forward_pre_hooks
+    assert dict(head.head.conv_seg._forward_pre_hooks) == before
+    assert len(before) == 1
     assert 'forward' not in vars(head.head)
+
+
+def test_a_copy_embeds_its_own_feature():
+    head = wrap(tiny.fcn_head()).eval()
+    twin, features = copy.deepcopy(head), make_features()
+    with torch.no_grad():
+        twin.head.convs[0].conv.weight.neg_()
+    before, own, after = (
+        each.forward_probabilistic(features, image_size=(32, 32)).embedding
+        for each in (head, twin, head))
+    assert before.mean.equal(after.mean) and before.var.equal(after.var)
+    assert not torch.allclose(own.mean, before.mean)
+    expected = twin.mean_branch(twin.head.convs(features[1]))
+    torch.testing.assert_close(own.mean, expected)
 
 
 def test_a_recorded_prediction_is_embedded_as_in_training():

@@ -64,6 +64,9 @@ def gradient_norms(losses: Dict[str, Tensor], names: Sequence[str],
     scale = 2.0**16 if features[-1].dtype == torch.float16 else 1.0
     norms = {}
     for name in names:
+        # A loss may be a constant in some steps.
+        if not losses[name].requires_grad:
+            continue
         gradients = torch.autograd.grad(
             losses[name] * scale,
             features,

@@ -1,9 +1,10 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-"""Time and memory of a training step: supervised, mean teacher, PRCL.
+"""Time and memory of a training step of every method.
 
-The same network, images and optimizer for all three, called in turn. Seconds
-of the parts are wall-clock time, each with the device waited for, so on CUDA
-their sum is larger than the step's own time, which is measured without.
+The same network, images and optimizer for all, called in turn. Seconds of the
+parts are wall-clock time, each with the device waited for, so on CUDA their
+sum is larger than the step's own time, which is measured without. ``ratio`` is
+the step over that of the mean teacher.
 """
 import time
 from contextlib import contextmanager
@@ -21,22 +22,29 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
 from prcl_mmseg.engine.launch import adapt_to_run
+from prcl_mmseg.models import PrototypeBank
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
-METHODS = ('supervised', 'mean_teacher', 'prcl')
+# Folders of configs; '+contrast' adds the probabilistic contrast, which on a
+# mean teacher is PRCL.
+METHODS = ('supervised', 'mean_teacher', 'prcl', 'fixmatch',
+           'fixmatch+contrast', 'unimatch', 'unimatch+contrast',
+           'unimatch_v2', 'unimatch_v2+contrast')
+BASELINE = 'mean_teacher'
 
 
 class Step:
     """One method's training step on random images.
 
     Args:
-        method (str): Folder and prefix of the config.
+        method (str): See METHODS.
         experiment (str): The rest of the config's name.
         crop (int): Side of the images.
         images (int): Labelled, and as many unlabelled, images.
         device (torch.device): Where to train.
         amp (str): 'none', 'bf16' or 'fp16'.
-        embed_stride (int, optional): Instead of the config's, for PRCL.
+        depth (int, optional): Of the ResNet, instead of the config's.
+        embed_stride (int, optional): Instead of the config's.
     """
 
     def __init__(self,
@@ -46,13 +54,21 @@ class Step:
                  images: int,
                  device: torch.device,
                  amp: str,
+                 depth: Optional[int] = None,
                  embed_stride: Optional[int] = None) -> None:
-        config = Config.fromfile(CONFIGS / method /
-                                 f'{method}_{experiment}.py')
+        folder, _, contrast = method.partition('+')
+        config = Config.fromfile(CONFIGS / folder /
+                                 f'{folder}_{experiment}.py')
+        if contrast:
+            config.model.terms.contrast = dict(type='PrototypeContrast')
         config.model.segmentor.pretrained = None
+        if depth is not None:
+            config.model.segmentor.backbone.depth = depth
         config.model.crop_size = (crop, crop)
-        if embed_stride is not None and method == 'prcl':
-            config.model.probabilistic_head.embed_stride = embed_stride
+        terms = config.model.get('terms', {})
+        if embed_stride is not None and 'contrast' in terms:
+            terms.contrast.head = dict(
+                type='ProbabilisticDecodeHead', embed_stride=embed_stride)
         adapt_to_run(config, launcher='none')
         if amp != 'none':
             config.optim_wrapper.type = 'AmpOptimWrapper'
@@ -73,21 +89,20 @@ class Step:
             loss, _ = self.model.parse_losses(losses)
         self.optim_wrapper.update_params(loss)
         self.model.update_teacher()
-        if hasattr(self.model, 'prototype_bank'):
-            self.model.prototype_bank.commit()
+        for module in self.model.modules():
+            if isinstance(module, PrototypeBank):
+                module.commit()
 
     def parts(self) -> Dict[str, float]:
         """Seconds of the parts of one step."""
         model, parts = self.model, {}
         with watched(parts, self.device) as watch:
-            if hasattr(model, 'strong_view'):
-                watch('teacher', model, 'pseudo_label')
-                watch('augmentation', model.strong_augment, 'forward')
-                watch('student', model, 'student_pass')
-            else:
-                watch('student', model.student, 'extract_feat')
-            if hasattr(model, 'contrast_losses'):
-                watch('contrast', model, 'contrast_losses')
+            watch('labels', model, 'weak_pass')
+            for augment in getattr(model.strategy, 'augments', {}).values():
+                watch('augmentation', augment, 'forward')
+            watch('student', model, 'student_pass')
+            if 'contrast' in model.terms:
+                watch('contrast', model.terms['contrast'], 'forward')
             watch('backward', self.optim_wrapper, 'backward')
             watch('optimizer', self.optim_wrapper, 'step')
             watch('ema', model, 'update_teacher')
@@ -111,6 +126,7 @@ class _OptimizerOnly:
 
     def __init__(self, model: torch.nn.Module) -> None:
         self.model = model
+
 
 @contextmanager
 def watched(parts: Dict[str, float],
@@ -174,7 +190,8 @@ def random_batch(crop: int, images: int, classes: int,
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument('--experiment', default='r50_voc_1-16')
+    arguments.add_argument('--experiment', default='r101_voc_1-16')
+    arguments.add_argument('--depth', type=int, help='of the ResNet')
     arguments.add_argument('--methods', nargs='+', default=METHODS)
     arguments.add_argument('--crop', type=int, help='321, or 129 if quick')
     arguments.add_argument(
@@ -191,14 +208,15 @@ def main() -> None:
     rows = []
     steps = {
         method: Step(method, args.experiment, crop, args.images, device,
-                     args.amp, args.embed_stride)
+                     args.amp, args.depth, args.embed_stride)
         for method in args.methods
     }
     for step in steps.values():
         step()  # warm up
+    repeats = args.repeats or (1 if args.quick else 5)
     medians = alternate({name: step.measure
-                         for name, step in steps.items()}, args.repeats
-                        or (1 if args.quick else 5))
+                         for name, step in steps.items()}, repeats)
+    baseline = medians.get(BASELINE, {}).get('seconds', float('nan'))
     for name, numbers in medians.items():
         weights = sum(value.nbytes for value in steps[name].model.state_dict(
         ).values()) / MIB
@@ -209,6 +227,7 @@ def main() -> None:
                 crop=crop,
                 images=f'{args.images}+{args.images}',
                 amp=args.amp,
+                ratio=numbers['seconds'] / baseline,
                 state_mib=weights,
                 **numbers))
     report(rows, args)

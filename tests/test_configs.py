@@ -9,21 +9,41 @@ from mmseg.registry import MODELS
 from prcl_mmseg.engine.launch import adapt_to_run
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+# Folders; those of teachers and of students that label themselves.
+TEACHERS = ('mean_teacher', 'unimatch_v2', 'prcl')
+METHODS = ('supervised', 'fixmatch', 'unimatch', *TEACHERS)
 LEAVES = sorted(
-    path for method in ('prcl', 'mean_teacher', 'supervised')
-    for path in (CONFIGS / method).glob('*.py'))
-TYPES = dict(
-    prcl='PRCL', mean_teacher='MeanTeacher', supervised='SemiBaseSegmentor')
+    path for method in METHODS for path in (CONFIGS / method).glob('*.py'))
+# Methods of the folder prcl, and the strategy each stands on.
+CONTRASTS = dict(
+    prcl_unimatch_v2='unimatch_v2',
+    prcl_reference='mean_teacher',
+    prcl_deterministic='mean_teacher',
+    prcl='mean_teacher')
+# What every method has, and where.
+EXPERIMENTS = ('r101_voc_1-16', 'r101_voc_92', 'r101_cityscapes_1-16',
+               'r101_ade20k_1-16', 'r101_coco_stuff164k_1-32',
+               'efficientnet-lite0_camvid_1-16', 'demo', 'r50_custom')
+
+
+def method_of(path: Path) -> str:
+    """The name of its method in configs/_base_/methods."""
+    return next((name for name in CONTRASTS if path.stem.startswith(name)),
+                path.parent.name)
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
 def test_config(path):
     cfg = Config.fromfile(path)
-    assert cfg.model.type == TYPES[path.parent.name]
+    assert cfg.model.type == 'SemiSegmentor'
     assert cfg.custom_imports.imports == ['prcl_mmseg']
+    assert ('contrast' in cfg.model.get('terms', {})) == (
+        path.parent.name == 'prcl')
+    assert (cfg.model.get('teacher') is not None) == (
+        path.parent.name in TEACHERS)
     dataset = cfg.train_dataloader.dataset
     split = path.stem.split('_')[-1]
-    if split != 'demo':
+    if split not in ('demo', 'custom'):
         folder = dataset.labeled.ann_file.split('/')[-2]
         assert folder == split
         assert dataset.unlabeled.ann_file.split('/')[-2] == split
@@ -32,38 +52,71 @@ def test_config(path):
     assert again.model.to_dict() == cfg.model.to_dict()
 
 
+@pytest.mark.parametrize('experiment', EXPERIMENTS)
+def test_every_method_has_the_experiment(experiment):
+    """On the same data, network, labelled batch and schedule."""
+    first, *others = (
+        Config.fromfile(CONFIGS / method / f'{method}_{experiment}.py')
+        for method in METHODS)
+    for other in others:
+        for key in ('train_dataloader', 'optim_wrapper', 'train_cfg',
+                    'param_scheduler', 'custom_hooks'):
+            assert other[key] == first[key], key
+        assert other.model.segmentor == first.model.segmentor
+
+
 @pytest.mark.parametrize(
     'path', [path for path in LEAVES if path.parent.name == 'prcl'],
     ids=lambda path: path.stem)
-def test_every_prcl_config_has_its_twins(path):
-    name = path.stem[len('prcl_'):]
-    if name.split('_')[0] in ('reference', 'deterministic', 'mit-b2',
-                              'swin-t', 'convnext-t'):
-        pytest.skip('shows another loss or network')
-    prcl = Config.fromfile(path)
-    for method in ('mean_teacher', 'supervised'):
-        twin = Config.fromfile(CONFIGS / method / f'{method}_{name}.py')
-        assert twin.model.segmentor == prcl.model.segmentor
-        assert twin.train_dataloader == prcl.train_dataloader
-        assert twin.optim_wrapper == prcl.optim_wrapper
-        assert twin.train_cfg == prcl.train_cfg
+def test_the_contrast_stands_on_a_strategy_as_it_is(path):
+    name = method_of(path)
+    prcl = Config.fromfile(path).model
+    strategy = CONTRASTS[name]
+    twin = Config.fromfile(CONFIGS / strategy /
+                           f'{strategy}{path.stem[len(name):]}.py').model
+    prcl.terms.pop('contrast')
+    if 'camvid' in path.stem:
+        prcl.strategy.labeler.pop('prototype_weight', None)
+    assert prcl == twin
 
 
-@pytest.mark.parametrize('name', [
-    'r50_voc_1-16', 'mit-b2_voc_1-16', 'swin-t_voc_1-16',
-    'convnext-t_voc_1-16', 'reference_r101_voc_1-16', 'demo'
+@pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
+def test_a_leaf_overrides_little(path):
+    """What a method is stands in its file alone."""
+    leaf = Config.fromfile(path).model
+    base = Config.fromfile(
+        CONFIGS / f'_base_/methods/{method_of(path)}.py').method
+    assert set(leaf) == {*base, 'segmentor', 'num_classes', 'crop_size'}
+    assert leaf.get('teacher') == base.get('teacher')
+    if 'strategy' in base:
+        assert leaf.strategy.get('views') == base.strategy.get('views')
+        assert leaf.strategy.loss.type == base.strategy.loss.type
+
+
+@pytest.mark.parametrize('leaf, name', [
+    ('prcl/prcl_r101_voc_1-16', 'segformer_mit-b2'),
+    ('prcl/prcl_r101_voc_1-16', 'upernet_swin-t'),
+    ('prcl/prcl_unimatch_v2_r101_voc_1-16', 'upernet_convnext-t'),
+    ('unimatch/unimatch_r101_voc_1-16', 'fpn_efficientnet-b0')
 ])
-def test_models_build_by_changing_the_base_entry(name):
+def test_models_build_by_changing_the_base_entry(name, leaf, tmp_path):
     pytest.importorskip('mmpretrain')
-    cfg = Config.fromfile(CONFIGS / 'prcl' / f'prcl_{name}.py')
-    cfg.model.teacher.momentum = 0.01
+    text = (CONFIGS / f'{leaf}.py').read_text()
+    changed = text.replace('deeplabv3plus_r101-d16', name)
+    assert changed != text
+    path = tmp_path / 'changed.py'
+    path.write_text(changed.replace("'../_base_", f"'{CONFIGS}/_base_"))
+    cfg = Config.fromfile(path)
     adapt_to_run(cfg, launcher='none')
     model = MODELS.build(cfg.model)
     assert model.num_classes == cfg.num_classes
-    head = model.student.decode_head
-    expected = 304 if name.startswith('reference') else None
-    if expected:
-        assert head.mean_branch[0].in_channels == expected
+
+
+def test_the_reference_embeds_the_fused_decoder_feature():
+    cfg = Config.fromfile(CONFIGS / 'prcl/prcl_reference_r101_voc_1-16.py')
+    adapt_to_run(cfg, launcher='none')
+    head = MODELS.build(cfg.model).student.decode_head
+    assert head.mean_branch[0].in_channels == 304
 
 
 def test_sync_bn_is_for_several_gpus():

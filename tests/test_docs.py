@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 from mmseg.registry import MODELS
-from tiny import segmentor, semi_batch
+from tiny import build, segmentor, semi_batch
+from torch import nn
 
 from prcl_mmseg.engine.launch import adapt_to_run
 
@@ -80,31 +81,57 @@ def test_configs_can_be_built(text, tmp_path):
         MODELS.build(cfg.model)
 
 
-def test_extensions_are_used_by_a_training_step():
-    shown: dict = {}
-    before = set(MODELS.module_dict)
-    try:
-        for block in blocks(ROOT / 'docs/extending.md', 'python'):
-            assert len(block.splitlines()) < 30
-            exec(block, shown)
-        model = MODELS.build(
-            dict(
-                type='PRCL',
-                segmentor=segmentor(decode_head=shown['head']),
-                num_classes=3,
-                crop_size=(32, 32),
-                strong_augment=dict(
-                    type='StrongAugment', transforms=shown['transforms']),
-                contrast=dict(
-                    type='MLSContrastLoss',
-                    anchors=shown['anchors'],
-                    negatives=shown['negatives'])))
-    finally:
-        for name in set(MODELS.module_dict) - before:
-            MODELS.module_dict.pop(name)
+@pytest.fixture
+def shown():
+    """What the blocks of the page define; registered for one test."""
+    before, result = set(MODELS.module_dict), {}
+    for block in blocks(ROOT / 'docs/extending.md', 'python'):
+        # Lines of code; without those that are blank.
+        assert len([line for line in block.splitlines() if line]) < 30
+        exec(block, result)
+    yield result
+    for name in set(MODELS.module_dict) - before:
+        MODELS.module_dict.pop(name)
+
+
+def test_extensions_are_used_by_a_training_step(shown):
+    contrast = dict(
+        loss=dict(
+            anchors=shown['anchors'],
+            negatives=dict(shown['negatives'], _delete_=True)))
+    augment = dict(
+        _delete_=True,
+        type='StrongAugment',
+        transforms=shown['transforms'])
+    model = build(
+        'prcl',
+        segmentor=segmentor(decode_head=shown['head']),
+        strategy=dict(strong_augment=augment),
+        terms=dict(contrast=contrast))
     inputs, data_samples = semi_batch()
     losses = model.loss(inputs, data_samples)
     assert losses['loss_contrast'] > 0
-    strong = model.strong_view(inputs['unlabeled'], data_samples['unlabeled'])
+    strong, = model.strategy.make_views(model, inputs['unlabeled'],
+                                        data_samples['unlabeled']).values()
     # One of three channels is at its mean in each image.
     assert strong.image.flatten(2).eq(0).all(2).sum(1).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize('method', ['mean_teacher', 'prcl_unimatch_v2'])
+def test_the_strategy_and_the_term_teach(shown, method):
+    model = build(
+        method,
+        strategy=dict(_delete_=True, **shown['strategy']),
+        # Above what three classes can reach.
+        terms=dict(entropy=dict(shown['terms']['entropy'], floor=2.0)))
+    for parameter in model.student.decode_head.parameters():
+        nn.init.normal_(parameter)
+    losses = model.loss(*semi_batch())
+    assert losses['loss_soft'] > 0 and 'loss_pseudo' not in losses
+    assert 0 < losses['loss_entropy'] == 2.0 - losses['entropy']
+    assert ('loss_contrast' in losses) == ('prcl' in method)
+    for name in ('loss_soft', 'loss_entropy'):
+        model.zero_grad()
+        losses[name].backward(retain_graph=True)
+        weight = next(model.student.backbone.parameters())
+        assert weight.grad.abs().max() > 0, name

@@ -3,7 +3,6 @@ from typing import Optional, Tuple, Union
 
 import torch
 from mmseg.registry import MODELS
-from torch import Tensor
 
 from ..structures import IGNORE_INDEX, View
 from .base import BatchTransform, check_prob, choose_images

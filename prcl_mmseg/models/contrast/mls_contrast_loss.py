@@ -12,6 +12,7 @@ from .pixel_groups import PixelGroups
 from .prototype_bank import PrototypeBank
 from .similarity import MutualLikelihood
 
+
 @MODELS.register_module()
 class MLSContrastLoss(nn.Module):
     r"""Pixel-to-prototype contrast under the mutual likelihood score.
@@ -99,7 +100,8 @@ class MLSContrastLoss(nn.Module):
         index, classes, weight = self.anchors.draw(hard, usable)
 
         anchors = pixels.select(index)
-        positive = similarity.score(anchors, scene.prototypes, classes[:, None])
+        positive = similarity.score(anchors, scene.prototypes,
+                                    classes[:, None])
         negative, log_weight = self.negatives.score(anchors, classes, scene)
         logits = torch.cat([
             positive / similarity.temperature,

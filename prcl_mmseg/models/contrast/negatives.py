@@ -121,7 +121,8 @@ class PixelNegatives(Negatives):
         prob = scene.class_probabilities(classes, self.candidates(scene))
         if self.shared:
             index = self._draw(prob, self.num_negatives, scene)
-            return NegativeScores(scene.similarity.score(anchors, scene.pixels, index))
+            return NegativeScores(
+                scene.similarity.score(anchors, scene.pixels, index))
         index = self._draw(prob, num_queries * self.num_negatives, scene)
         alone = DiagonalGaussian(
             anchors.mean.reshape(-1, 1, dims),
@@ -185,7 +186,8 @@ class VirtualNegatives(Negatives):
               scene: ContrastScene) -> NegativeScores:
         per_class = -(-self.num_negatives // len(scene.available))
         means = scene.prototypes.sample(per_class, scale=self.spread)
-        scores = scene.similarity.score_clusters(anchors, scene.prototypes, means)
+        scores = scene.similarity.score_clusters(anchors, scene.prototypes,
+                                                 means)
         prob = scene.class_probabilities(classes, scene.available)
         weight = len(scene.available) * prob
         return NegativeScores(
@@ -195,6 +197,6 @@ class VirtualNegatives(Negatives):
 
 def _positive(num_negatives: int) -> int:
     if num_negatives < 1:
-        raise ValueError(f'contrast.loss.negatives.num_negatives={num_negatives} '
-                         'must be positive')
+        raise ValueError('contrast.loss.negatives.num_negatives='
+                         f'{num_negatives} must be positive')
     return num_negatives

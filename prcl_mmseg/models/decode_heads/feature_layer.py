@@ -117,9 +117,9 @@ def input_channels(head: nn.Module, layer: str) -> int:
     layers = dict(head.named_modules())
     if not layer or layer not in layers:
         raise ValueError(
-            f'contrast.head.feature_layer={layer!r}: {type(head).__name__} has '
-            'no layer of that name; set it to one whose input is a feature map, '
-            f'{_example_layers(head)}')
+            f'contrast.head.feature_layer={layer!r}: {type(head).__name__} '
+            'has no layer of that name; set it to one whose input is a '
+            f'feature map, {_example_layers(head)}')
     for module in layers[layer].modules():
         for name in ('in_channels', 'in_features'):
             channels = getattr(module, name, None)

@@ -62,8 +62,10 @@ def predict_with_maps(segmentor: EncoderDecoder, terms: Sequence[Term],
     if not names:
         return segmentor.predict(inputs, data_samples)
     size = tuple(inputs.shape[2:])
-    metas = [dict(ori_shape=size, img_shape=size, pad_shape=size)] * len(inputs)
-    if data_samples is not None:
+    if data_samples is None:
+        meta = dict(ori_shape=size, img_shape=size, pad_shape=size)
+        metas = [meta] * len(inputs)
+    else:
         metas = [sample.metainfo for sample in data_samples]
     outputs = InferenceWithMaps(segmentor, terms).inference(inputs, metas)
     results = segmentor.postprocess_result(outputs[:, :-len(names)],

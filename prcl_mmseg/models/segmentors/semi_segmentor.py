@@ -1,32 +1,29 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any, Dict, Optional, Tuple, Union
 
 import torch
-from mmengine.model import ModuleDict
-from mmseg.models.segmentors import BaseSegmentor, EncoderDecoder
 from mmseg.registry import MODELS
 from mmseg.utils import OptSampleList, SampleList
 from torch import Tensor, nn
 
-from ...compat import find_missing_ops
 from ...gaussian import DiagonalGaussian
-from ..data_preprocessors import SemiSegDataPreprocessor, real_pixels
+from ..data_preprocessors import real_pixels
 from ..decode_heads import decode_heads
 from ..strategies import Strategy
 from ..structures import IGNORE_INDEX, NetworkOutput, View
+from ..terms import Term
 from .adaptation import adapt_segmentor
-from .ema_teacher import copy_weights
 from .modes import evaluating
 from .network_pass import own_losses, predict_logits, run_network
 from .prediction import predict_with_maps
+from .segmentor_with_roles import SegmentorWithRoles
 
 SemiInputs = Union[Tensor, dict]
 
 
 # The second name is that of earlier versions.
 @MODELS.register_module(name=['SemiSegmentor', 'SemiBaseSegmentor'])
-class SemiSegmentor(BaseSegmentor):
+class SemiSegmentor(SegmentorWithRoles):
     """A plain mmseg segmentor that learns from unlabelled images, too.
 
     :meth:`loss` is the training step of every method. What differs is in the
@@ -78,9 +75,6 @@ class SemiSegmentor(BaseSegmentor):
                  train_cfg: Optional[dict] = None,
                  test_cfg: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
-        if predict_with not in ('teacher', 'student'):
-            raise ValueError(f'model.predict_with={predict_with!r} is not '
-                             "known; use 'teacher' or 'student'")
         segmentor = adapt_segmentor(segmentor, num_classes, crop_size,
                                     data_preprocessor)
         passed_on = dict(
@@ -89,28 +83,18 @@ class SemiSegmentor(BaseSegmentor):
             name: value
             for name, value in passed_on.items() if value is not None
         })
-        preprocessor = segmentor.pop('data_preprocessor')
-        super().__init__(
-            data_preprocessor=SemiSegDataPreprocessor(preprocessor),
-            init_cfg=init_cfg)
-        self.num_classes = num_classes
-        self.predict_with = predict_with
-        self.terms = _build_terms(terms, num_classes)
-        for term in self.terms.values():
+        built = _build_terms(terms, num_classes)
+        for term in built.values():
             segmentor = term.adapt(segmentor)
-        student = _build_network(segmentor)
-        # MMEngine's, which hands init_weights() on to the student.
-        self.networks = ModuleDict(dict(student=student))
-        if teacher is not None:
-            self.networks['teacher'] = MODELS.build(
-                teacher, default_args=dict(model=student))
+        super().__init__(segmentor, teacher, predict_with, init_cfg)
+        self.num_classes = num_classes
+        self.terms = nn.ModuleDict(built)
         for term in self.terms.values():
-            term.attach(student)
+            term.attach(self.student)
         self.strategy = Strategy()
         if strategy is not None:
             self.strategy = MODELS.build(strategy)
         self.strategy.check(self)
-        self._register_load_state_dict_pre_hook(self._load_plain_segmentor)
 
     def loss(self, inputs: SemiInputs, data_samples: Any) -> dict:
         """The training step of every method, up to the losses.
@@ -214,102 +198,6 @@ class SemiSegmentor(BaseSegmentor):
         return predict_with_maps(self.predictor, mapping, inputs,
                                  data_samples)
 
-    def network(self, role: str) -> EncoderDecoder:
-        """The network of a role, 'student' or 'teacher'."""
-        network = self.networks[role]
-        return getattr(network, 'module', network)
-
-    @property
-    def student(self) -> EncoderDecoder:
-        """EncoderDecoder: The network that is trained."""
-        return self.networks['student']
-
-    @property
-    def teacher(self) -> Optional[nn.Module]:
-        """nn.Module: The averaged model that follows the student, if any."""
-        return self.networks['teacher'] if 'teacher' in self.roles else None
-
-    @property
-    def roles(self) -> List[str]:
-        """list[str]: Who can predict: the student and maybe the teacher."""
-        return list(self.networks)
-
-    @property
-    def predictor(self) -> EncoderDecoder:
-        """EncoderDecoder: The network that predicts."""
-        chosen = self.predict_with in self.networks
-        return self.network(self.predict_with if chosen else 'student')
-
-    @contextmanager
-    def predicting_with(self, role: str) -> Iterator[None]:
-        """Let the teacher or the student predict for a while."""
-        before, self.predict_with = self.predict_with, role
-        try:
-            yield
-        finally:
-            self.predict_with = before
-
-    def update_teacher(self) -> None:
-        """Move the teacher towards the student."""
-        if self.teacher is not None:
-            self.teacher.update_parameters(self.student)
-
-    def init_weights(self) -> None:
-        """Initialise the student; the teacher starts as its copy."""
-        super().init_weights()
-        if self.teacher is not None:
-            copy_weights(self.student, self.teacher.module)
-
-    def train(self, mode: bool = True) -> 'SemiSegmentor':
-        """Set the mode of the student; the teacher always evaluates."""
-        super().train(mode)
-        if self.teacher is not None:
-            self.teacher.eval()
-        return self
-
-    def extract_feat(self, inputs: Tensor) -> List[Tensor]:
-        """Features of the predicting segmentor."""
-        return self.predictor.extract_feat(inputs)
-
-    def encode_decode(self, inputs: Tensor,
-                      batch_img_metas: List[dict]) -> Tensor:
-        """Logits of the predicting segmentor at the size of the input."""
-        return self.predictor.encode_decode(inputs, batch_img_metas)
-
-    def _forward(self,
-                 inputs: Tensor,
-                 data_samples: OptSampleList = None) -> Tensor:
-        # The teacher's weights are frozen. Tools that look at activations by
-        # their gradients, such as Grad-CAM, need one nevertheless.
-        if torch.is_grad_enabled() and not inputs.requires_grad:
-            inputs = inputs.detach().requires_grad_()
-        return self.predictor._forward(inputs, data_samples)
-
-    @property
-    def backbone(self) -> nn.Module:
-        """nn.Module: Backbone of the predicting segmentor."""
-        return self.predictor.backbone
-
-    @property
-    def decode_head(self) -> nn.Module:
-        """nn.Module: Decode head(s) of the predicting segmentor."""
-        return self.predictor.decode_head
-
-    @property
-    def align_corners(self) -> bool:
-        """bool: Flag of the decode head for resizing logits."""
-        return self.predictor.align_corners
-
-    @property
-    def out_channels(self) -> int:
-        """int: Channels of the logits."""
-        return self.predictor.out_channels
-
-    @property
-    def test_cfg(self) -> dict:
-        """dict: How the predicting segmentor infers."""
-        return self.predictor.test_cfg
-
     @property
     def ignore_index(self) -> int:
         """int: The label that counts for nothing."""
@@ -326,28 +214,6 @@ class SemiSegmentor(BaseSegmentor):
             mean=self.data_preprocessor.pixel_mean.to(images),
             std=self.data_preprocessor.pixel_std.to(images))
 
-    def _load_plain_segmentor(self, state_dict: dict, prefix: str,
-                              *_) -> None:
-        """Give weights of a plain segmentor to all networks.
-
-        Published weights come without the teacher's count of steps; like a
-        plain segmentor's, they start a training anew.
-        """
-        student = f'{prefix}networks.student.'
-        teacher = f'{prefix}networks.teacher.'
-        if self.teacher is not None:
-            state_dict.setdefault(f'{teacher}steps', self.teacher.steps)
-        if any(key.startswith(student) for key in state_dict):
-            return
-        parts = {name for name, _ in self.student.named_children()}
-        for key in list(state_dict):
-            plain = key[len(prefix):]
-            if key.startswith(prefix) and plain.split('.')[0] in parts:
-                weight = state_dict.pop(key)
-                state_dict[student + plain] = weight
-                if self.teacher is not None:
-                    state_dict[f'{teacher}module.{plain}'] = weight
-
 
 def _by_part(batch: Any) -> dict:
     """A batch by its parts; one without parts is all labelled."""
@@ -355,22 +221,10 @@ def _by_part(batch: Any) -> dict:
 
 
 def _build_terms(terms: Dict[str, Optional[dict]],
-                 num_classes: int) -> nn.ModuleDict:
+                 num_classes: int) -> Dict[str, Term]:
     """The terms in their order, but those that read all losses last."""
     built = {
         name: MODELS.build(cfg, default_args=dict(num_classes=num_classes))
         for name, cfg in terms.items() if cfg is not None
     }
-    return nn.ModuleDict(
-        sorted(built.items(), key=lambda item: item[1].reads_losses))
-
-
-def _build_network(segmentor: dict) -> EncoderDecoder:
-    network = MODELS.build(segmentor)
-    missing = find_missing_ops(network)
-    if missing is not None:
-        raise ValueError(
-            f'model.segmentor has a layer {missing}, whose compiled '
-            'operator is missing in this build of mmcv; use a model '
-            'without it, or install mmcv with compiled operators')
-    return network
+    return dict(sorted(built.items(), key=lambda item: item[1].reads_losses))

@@ -15,7 +15,10 @@ def map_tensors(function: Callable[[Tensor], Tensor], nest: Any) -> Any:
             for key, value in nest.items()
         }
     if isinstance(nest, (list, tuple)):
-        return type(nest)([map_tensors(function, item) for item in nest])
+        items = [map_tensors(function, item) for item in nest]
+        # A named tuple takes its fields one by one.
+        return type(nest)(*items) if hasattr(nest, '_fields') else type(nest)(
+            items)
     return nest
 
 

@@ -51,7 +51,9 @@ class View:
         """Tensor: Which pixels have a label, bool (N, H, W)."""
         return self.label != IGNORE_INDEX
 
-    def replace(self, image: Optional[Tensor] = None, **maps: Tensor) -> 'View':
+    def replace(self,
+                image: Optional[Tensor] = None,
+                **maps: Tensor) -> 'View':
         """A copy with another image or other maps; the rest is shared."""
         return dataclasses.replace(
             self,

@@ -29,7 +29,8 @@ class NoWaiting(TorchDispatchMode):
 @pytest.fixture
 def as_on_a_gpu(monkeypatch) -> None:
     """Without what is done on the CPU only, and mmseg's own accuracy."""
-    module = importlib.import_module('prcl_mmseg.models.contrast.clustered_mls')
+    module = importlib.import_module(
+        'prcl_mmseg.models.contrast.clustered_mls')
     for owner in (blocks, module):
         monkeypatch.setattr(owner, 'safe_halvings', lambda *_: 0)
     monkeypatch.setattr('mmseg.models.decode_heads.decode_head.accuracy',

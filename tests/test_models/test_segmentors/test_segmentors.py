@@ -227,6 +227,15 @@ def test_teacher_starts_as_the_student_and_always_evaluates():
     assert not any(m.training for m in model.teacher.modules())
 
 
+def test_initialisation_reaches_both_networks():
+    constant = dict(type='Constant', layer='Conv2d', val=0.5)
+    backbone = dict(tiny.segmentor()['backbone'], init_cfg=constant)
+    model = build('prcl', segmentor=tiny.segmentor(backbone=backbone))
+    model.init_weights()
+    for role in model.roles:
+        assert model.network(role).backbone.conv1.weight.eq(0.5).all()
+
+
 def test_roles():
     model = build('mean_teacher')
     assert model.predictor is model.teacher.module
@@ -279,7 +288,8 @@ def test_autocast_keeps_the_gaussians_in_fp32():
     loss, _ = model.parse_losses(losses)
     loss.backward()
     assert all(p.grad.isfinite().all() for p in model.student.parameters())
-    assert model.terms['contrast'].bank._pending.precision.dtype == torch.float32
+    pending = model.terms['contrast'].bank._pending
+    assert pending.precision.dtype == torch.float32
 
 
 def test_any_number_of_channels():

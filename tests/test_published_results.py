@@ -5,6 +5,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / 'benchmarks/results/camvid'
@@ -14,13 +15,17 @@ NAMES = dict(
     prcl_reference='PRCL, published arithmetic',
     prcl_deterministic='PRCL, points instead of distributions',
     prcl='PRCL')
-SPLITS = ('n6', 'n12', '1-16')
+SPLITS = {'n6': 6, 'n12': 12, '1-16': 23}
 
 
-def spread(method: str, split: str, choice: str) -> str:
+def spread(method: str,
+           split: str,
+           choice: str,
+           folder: Path = RESULTS,
+           seeds: int = 3) -> str:
     scores = [
-        json.loads((RESULTS / f'{method}_{split}_seed{seed}.json').read_text(
-            encoding='utf-8'))['test'][choice]['mIoU'] for seed in range(3)
+        json.loads((folder / f'{method}_{split}_seed{seed}.json').read_text(
+            encoding='utf-8'))['test'][choice]['mIoU'] for seed in range(seeds)
     ]
     return f'{mean(scores):.1f} ± {stdev(scores):.1f}'
 
@@ -49,3 +54,36 @@ def test_page_of_experiments(method, choice):
                   f'{NAMES[method]} (`reference`)')
     expected = [spread(method, split, choice) for split in SPLITS]
     assert rows[('last', 'best').index(choice)] == expected
+
+
+def listed(method: str, experiment: str) -> dict:
+    """What the model index says of a config: mIoU by data set."""
+    folder = 'prcl' if method.startswith('prcl') else method
+    content = yaml.safe_load(
+        (ROOT / f'configs/{folder}/metafile.yaml').read_text(encoding='utf-8'))
+    model, = [
+        model for model in content['Models']
+        if model['Name'] == f'{method}_{experiment}'
+    ]
+    return {
+        result['Dataset']: result['Metrics']['mIoU']
+        for result in model['Results']
+    }
+
+
+@pytest.mark.parametrize('method', NAMES)
+def test_model_index(method):
+    """All splits are listed under the config that they were made from."""
+    assert listed(method, 'efficientnet-lite0_camvid_1-16') == {
+        f'CamVid test, {number} labelled images':
+        float(spread(method, split, 'last').split()[0])
+        for split, number in SPLITS.items()
+    }
+
+
+@pytest.mark.parametrize('method', ['supervised', 'mean_teacher', 'prcl'])
+def test_model_index_of_the_demo(method):
+    score = spread(method, 'n4', 'last', RESULTS.parent / 'demo', seeds=2)
+    assert listed(method, 'demo') == {
+        'Generated scenes': float(score.split()[0])
+    }

@@ -45,7 +45,8 @@ def test_a_network_of_mmseg_by_its_entry_alone(folder):
     block, = [block for block in BLOCKS if 'segmenter_vit' in block]
     (folder / 'leaf.py').write_text(block)
     cfg = Config.fromfile(folder / 'leaf.py')
-    assert cfg.model.type == 'PRCL'
+    assert cfg.model.type == 'SemiSegmentor'
+    assert cfg.model.terms.contrast.type == 'PrototypeContrast'
     head = cfg.model.segmentor.decode_head
     assert head.type == 'SegmenterMaskTransformerHead'
 

@@ -130,7 +130,10 @@ def test_recipes_are_settings_of_the_template(project, lines):
     assert labeled.pipeline[1] == cfg.load_mask
 
 
-@pytest.mark.parametrize('name', ['prcl', 'mean_teacher', 'supervised'])
+@pytest.mark.parametrize('name', [
+    'prcl', 'mean_teacher', 'supervised', 'fixmatch', 'unimatch',
+    'unimatch_v2'
+])
 def test_ready_leaf_reads_the_template(project, name):
     cfg = Config.fromfile(ROOT / f'configs/{name}/{name}_r50_custom.py')
     assert cfg.model.segmentor.backbone.in_channels == 3

@@ -15,21 +15,21 @@ from mmseg.registry import DATASETS
 from prcl_mmseg.datasets import check_labels
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
-# Leaf config: (images, masks, their names; first and last value of the masks,
+# Config: (images, masks, their names; first and last value of the masks,
 # and of the labels that come out).
 LAYOUTS = dict(
-    ade20k=('r101_ade20k_1-16', 'images/training/ADE_train_{}.jpg',
+    ade20k=('prcl/prcl_r101_ade20k_1-16', 'images/training/ADE_train_{}.jpg',
             'annotations/training/ADE_train_{}.png',
             'images/validation/ADE_val_{}.jpg',
             'annotations/validation/ADE_val_{}.png', (0, 150), (255, 149)),
-    coco=('r101_coco_stuff164k_1-32', 'images/train2017/{}.jpg',
+    coco=('prcl/prcl_r101_coco_stuff164k_1-32', 'images/train2017/{}.jpg',
           'annotations/train2017/{}_labelTrainIds.png',
           'images/val2017/{}.jpg',
           'annotations/val2017/{}_labelTrainIds.png', (0, 170), (0, 170)),
-    loveda=('r50_loveda_1-16', 'img_dir/train/{}.png',
+    loveda=('_base_/datasets/loveda_semi', 'img_dir/train/{}.png',
             'ann_dir/train/{}.png', 'img_dir/val/{}.png',
             'ann_dir/val/{}.png', (0, 7), (255, 6)),
-    cityscapes=('r101_cityscapes_1-16',
+    cityscapes=('prcl/prcl_r101_cityscapes_1-16',
                 'leftImg8bit/train/ulm/ulm_{}_leftImg8bit.png',
                 'gtFine/train/ulm/ulm_{}_gtFine_labelTrainIds.png',
                 'leftImg8bit/val/lindau/lindau_{}_leftImg8bit.png',
@@ -56,7 +56,7 @@ def make_layout(root: Path, layout: tuple) -> None:
 @pytest.mark.parametrize('name', LAYOUTS)
 def test_split_and_read(run_tool, tmp_path, monkeypatch, name):
     layout = LAYOUTS[name]
-    path = CONFIGS / 'prcl' / f'prcl_{layout[0]}.py'
+    path = CONFIGS / f'{layout[0]}.py'
     cfg = Config.fromfile(path)
     monkeypatch.chdir(tmp_path)
     make_layout(tmp_path / cfg.data_root, layout)
@@ -84,7 +84,7 @@ def test_split_and_read(run_tool, tmp_path, monkeypatch, name):
 def test_published_lists_of_cityscapes_without_masks(tmp_path, monkeypatch):
     """A list may name the images alone, by their path or their id."""
     layout = LAYOUTS['cityscapes']
-    cfg = Config.fromfile(CONFIGS / 'prcl' / f'prcl_{layout[0]}.py')
+    cfg = Config.fromfile(CONFIGS / f'{layout[0]}.py')
     monkeypatch.chdir(tmp_path)
     make_layout(tmp_path / cfg.data_root, layout)
     labeled = cfg.train_dataloader.dataset.labeled

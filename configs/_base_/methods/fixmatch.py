@@ -13,10 +13,9 @@ method = dict(
                     type='ColorJitter',
                     brightness=(0.5, 1.5),
                     contrast=(0.5, 1.5),
-                    saturation=(0.5, 1.5),
-                    hue=(-0.25, 0.25)),
-                gray=dict(type='RandomGray', prob=0.2),
-                blur=dict(type='GaussianBlur', prob=0.5, sigma=(0.1, 2.0)),
+                    saturation=(0.5, 1.5)),
+                gray=dict(type='RandomGray'),
+                blur=dict(type='GaussianBlur', sigma=(0.1, 2.0)),
                 mix=dict(
                     type='CutMix',
                     area=(0.02, 0.4),

@@ -1,15 +1,3 @@
-# A mean teacher, and the probabilistic contrast with the defaults of its
-# classes. The parts are named so that an inheriting config can change them.
-_base_ = './mean_teacher.py'
-method = dict(
-    terms=dict(
-        contrast=dict(
-            type='PrototypeContrast',
-            head=dict(type='ProbabilisticDecodeHead'),
-            bank=dict(type='PrototypeBank'),
-            similarity=dict(type='MutualLikelihood'),
-            loss=dict(
-                type='MLSContrastLoss',
-                anchors=dict(type='HardAnchors'),
-                negatives=dict(type='PrototypeNegatives')),
-            ramp=dict(type='Constant'))))
+# A mean teacher, and the probabilistic contrast.
+_base_ = ['./mean_teacher.py', '../terms/contrast.py']
+method = dict(terms=dict(contrast=_base_.contrast))

@@ -8,4 +8,4 @@ method = dict(
             strong2=dict(weight=0.25),
             dropped=dict(augment=None, weight=0.5)),
         feature_perturbation=dict(
-            type='ChannelDropout', views=('dropped', ), prob=0.5)))
+            type='ChannelDropout', views=('dropped', ))))

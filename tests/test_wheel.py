@@ -66,7 +66,7 @@ def test_configs_are_named_by_package(wheel, tmp_path):
     assert result.returncode == 0, result.stderr[-2000:]
     place, said = result.stdout.splitlines()[-2:]
     assert Path(place).is_relative_to(tmp_path / 'site')
-    assert said == 'PRCL 7 5'
+    assert said == 'SemiSegmentor 7 5'
 
 
 def test_grids_run_from_a_wheel(wheel, tmp_path):

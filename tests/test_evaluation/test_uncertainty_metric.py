@@ -183,7 +183,7 @@ def test_without_variance():
     samples = [prediction(0, variance=False)]
     with pytest.raises(ValueError) as error:
         evaluate(samples)
-    for part in ('pred_variance', '0.png', "model.type='PRCL'",
+    for part in ('pred_variance', '0.png', 'model.terms.contrast',
                  "scores=('softmax', 'entropy')"):
         assert part in str(error.value)
     metrics = evaluate(samples, scores=('softmax', 'entropy'))

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ('ground', 'disc', 'bar')
@@ -41,8 +42,8 @@ segmentor = dict(
 model = dict(
     segmentor=segmentor, num_classes=3, crop_size=(32, 32),
     **_base_.method)
-if '{method}'.startswith('prcl'):
-    model['probabilistic_head']['embed_dims'] = 8
+if 'contrast' in model.get('terms', []):
+    model['terms']['contrast']['head'].update(embed_dims=8, embed_stride=4)
 load = dict(type='LoadImageFromFile')
 pack = dict(type='PackSegInputs')
 weak = [pack]
@@ -93,6 +94,12 @@ def draw_scene(rng: np.random.Generator) -> tuple:
         image[shape > 0] = color
         mask[shape > 0] = label
     return image, mask
+
+
+@pytest.fixture(autouse=True)
+def unformatted_config(monkeypatch) -> None:
+    """Formatting the config takes longer than the training."""
+    monkeypatch.setattr(Config, 'pretty_text', property(str))
 
 
 @pytest.fixture(scope='session')

@@ -65,11 +65,8 @@ class Data:
 
 
 @pytest.fixture
-def train(write_config, tmp_path, monkeypatch):
+def train(write_config, tmp_path):
     """Train PRCL for two iterations, validate, and give the runner."""
-    # Formatting the config takes longer than the training.
-    monkeypatch.setattr(Config, 'pretty_text', property(str))
-
     def train(data: Data, num_classes: int, load: dict = LOAD,
               mask: dict = MASK, channels: int = 3, crop=(32, 32),
               hook: Hook = None, options: dict = {}, **settings) -> Runner:
@@ -134,7 +131,7 @@ def test_reduced_zero_label(train, tmp_path):
     mask = cv2.imread(str(data.root / 'masks/val0.png'), 0).astype(int)
     label = dataset[0]['data_samples'].gt_sem_seg.data[0].numpy()
     assert (label == np.where(mask == 0, 255, mask - 1)).all()
-    assert runner.model.prototype_bank.seen.any()
+    assert runner.model.terms['contrast'].bank.seen.any()
 
 
 def test_two_classes_in_masks_of_0_and_255(train, tmp_path):
@@ -142,7 +139,7 @@ def test_two_classes_in_masks_of_0_and_255(train, tmp_path):
     hook = LabelsHook()
     runner = train(data, 2, hook=hook, label_map={255: 1})
     assert hook.labels == {0, 1}
-    assert runner.model.prototype_bank.seen.all()
+    assert runner.model.terms['contrast'].bank.seen.all()
     logged = MessageHub.get_current_instance().log_scalars
     assert logged['train/loss_contrast'].current() > 0
 
@@ -199,7 +196,7 @@ def test_five_labelled_images_in_a_larger_batch(train, tmp_path):
 def test_171_classes(train, tmp_path):
     data = Data(tmp_path / 'data', labels=[*range(171), 255])
     runner = train(data, 171, type='SplitCOCOStuffDataset')
-    bank = runner.model.prototype_bank
+    bank = runner.model.terms['contrast'].bank
     assert bank.seen.shape == (171, ) and bank.seen.sum() > 20
     assert runner.model.student.decode_head.head.out_channels == 171
 

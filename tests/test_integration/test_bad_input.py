@@ -85,8 +85,10 @@ def test_empty_labelled_set(write_config, train, scenes):
 
 def test_head_without_the_named_layer(write_config, train):
     with pytest.raises(ValueError) as error:
-        train(write_config(), **{'model.probabilistic_head.tap': 'fusion'})
-    assert_names(error, 'tap', 'fusion', 'FCNHead', 'conv_seg')
+        train(write_config(),
+              **{'model.terms.contrast.head.feature_layer': 'fusion'})
+    assert_names(error, 'contrast.head.feature_layer', 'fusion', 'FCNHead',
+                 'conv_seg')
 
 
 def test_unlabelled_pipeline_that_wants_masks(write_config, train):
@@ -98,8 +100,16 @@ def test_unlabelled_pipeline_that_wants_masks(write_config, train):
                  'LoadAnnotations')
 
 
-def test_hook_without_what_it_looks_after(write_config, train):
-    extra = '\ncustom_hooks = [dict(type="PrototypeBankHook")]\n'
+def test_a_labeller_that_is_not_there(write_config, train):
     with pytest.raises(ValueError) as error:
-        train(write_config('mean_teacher', extra=extra))
-    assert_names(error, 'custom_hooks', 'PrototypeBankHook', 'MeanTeacher')
+        train(write_config('mean_teacher'), **{'model.teacher': None})
+    assert_names(error, "strategy.labeler.network='teacher'", "['student']",
+                 'EMATeacher')
+
+
+def test_prototypes_that_are_not_there(write_config, train):
+    with pytest.raises(ValueError) as error:
+        train(write_config('mean_teacher'),
+              **{'model.strategy.labeler.prototype_weight': 1.0})
+    assert_names(error, 'strategy.labeler.prototype_weight=1.0', 'contrast',
+                 'PrototypeContrast')

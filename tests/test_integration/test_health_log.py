@@ -32,8 +32,9 @@ def warnings(log: str) -> list:
     return [line for line in log.splitlines() if ' - WARNING - ' in line]
 
 
-def test_log_and_backends_get_the_classes(write_config, tmp_path):
-    log = train(write_config(), tmp_path / 'work',
+@pytest.mark.parametrize('method', ['prcl', 'prcl_unimatch_v2'])
+def test_log_and_backends_get_the_classes(write_config, tmp_path, method):
+    log = train(write_config(method), tmp_path / 'work',
                 dict(interval=2, table_interval=2))
     tables = re.findall(r'Classes in the last 2 iterations:\n(.*?)\n(.*?)\n',
                         log)
@@ -64,11 +65,14 @@ def test_log_and_backends_get_the_classes(write_config, tmp_path):
     assert not [line for line in warnings(log) if 'iterations' in line]
 
 
-def test_mean_teachers_are_watched_without_a_contrast(write_config, tmp_path):
+@pytest.mark.parametrize('method', ['fixmatch', 'mean_teacher', 'unimatch'])
+def test_strategies_are_watched_without_a_contrast(write_config, tmp_path,
+                                                   method):
     log = train(
-        write_config('mean_teacher'), tmp_path / 'work',
+        write_config(method), tmp_path / 'work',
         dict(interval=2, table_interval=4))
     assert 'pseudo-labelled %' in log and 'anchors per step' not in log
+    assert 'gradient_pseudo' in log and 'gradient_contrast' not in log
     logged = MessageHub.get_current_instance().log_scalars
     assert 1 <= logged['train/pseudo_label_classes'].current() <= 3
 
@@ -76,24 +80,24 @@ def test_mean_teachers_are_watched_without_a_contrast(write_config, tmp_path):
 def test_a_loss_that_stays_zero_is_reported_once(write_config, tmp_path):
     log = train(
         write_config(), tmp_path / 'work', dict(interval=1, patience=2),
-        **{'model.pseudo_label_loss.threshold': 1.1})
+        **{'model.strategy.loss.threshold': 1.0})
     about = [line for line in warnings(log) if 'loss_pseudo was' in line]
     assert len(about) == 1
-    assert 'model.pseudo_label_loss.threshold' in about[0]
+    assert 'model.strategy.loss.threshold' in about[0]
     assert not [line for line in warnings(log) if 'loss_contrast was' in line]
 
 
 def test_a_collapse_of_the_pseudo_labels_is_reported(write_config, tmp_path,
                                                      monkeypatch):
-    from prcl_mmseg.models.segmentors import MeanTeacher
-    label = MeanTeacher.pseudo_label
+    from prcl_mmseg.models import Labeler
+    label = Labeler.__call__
 
-    def collapsed(self, images, data_samples):
-        batch = label(self, images, data_samples)
-        batch.label[:] = 1
-        return batch
+    def collapsed(self, model, images, data_samples):
+        weak = label(self, model, images, data_samples)
+        weak.label[:] = 1
+        return weak
 
-    monkeypatch.setattr(MeanTeacher, 'pseudo_label', collapsed)
+    monkeypatch.setattr(Labeler, '__call__', collapsed)
     log = train(
         write_config(), tmp_path / 'work',
         dict(interval=1, patience=3, collapse=0.9))
@@ -103,16 +107,16 @@ def test_a_collapse_of_the_pseudo_labels_is_reported(write_config, tmp_path,
     # Padding of the labelled masks aside, both other classes are gone.
     for name in ('ground', 'bar'):
         about, = [line for line in found if f"as class '{name}'" in line]
-        assert 'model.prototype_weight=1.0' in about
+        assert 'model.strategy.labeler.prototype_weight=1.0' in about
     assert not [line for line in found if "as class 'disc'" in line]
 
 
 def test_supervised_training_has_nothing_to_watch(write_config, tmp_path):
-    path = write_config(
-        'supervised',
-        extra="\ncustom_hooks = [dict(type='TrainingHealthHook')]\n")
-    with pytest.raises(ValueError, match='TrainingHealthHook.*no pseudo-lab'):
-        train(path, tmp_path / 'work', {})
+    log = train(
+        write_config('supervised'), tmp_path / 'work',
+        dict(interval=1, table_interval=1, patience=2))
+    assert 'labelled %' not in log and 'gradient_' not in log
+    assert not [line for line in warnings(log) if 'iterations' in line]
 
 
 def test_effective_classes():

@@ -64,7 +64,7 @@ def test_draws_without_disturbing_the_training(write_config, tmp_path):
     assert not pictures(tmp_path / 'plain')
 
 
-@pytest.mark.parametrize('method', ['mean_teacher', 'supervised'])
+@pytest.mark.parametrize('method', ['mean_teacher', 'fixmatch', 'supervised'])
 def test_draws_segmentors_without_variance(write_config, tmp_path, method):
     runner = build_runner(
         write_config(method), tmp_path / 'work', [dict(HOOK, num_val=1)],

@@ -68,15 +68,16 @@ def test_two_processes_on_cpu(write_config, tmp_path):
         '--work-dir',
         tmp_path / 'work',
         '--cfg-options',
-        'model.confidence_threshold=2',
+        'model.terms.contrast.confidence_threshold=1.0',
         PORT=str(free_port()),
         CUDA_VISIBLE_DEVICES='')
     assert trained.returncode == 0, trained.stderr[-2000:]
     assert 'Effective batch: 4 labelled + 4 unlabelled' in trained.stdout
     saved = torch.load(tmp_path / 'work' / 'iter_4.pth')['state_dict']
-    # The labelled images of both processes count: 4 of them, of 4 x 4
-    # embeddings, in each of 4 steps, less the little that is forgotten.
-    assert 250 < saved['prototype_bank.count'].sum() <= 256
+    # No pseudo-label is that sure, so the labelled images of both processes
+    # count: 4 of them, of 4 x 4 embeddings, in each of 4 steps, less the
+    # little that is forgotten.
+    assert 250 < saved['terms.contrast.bank.count'].sum() <= 256
 
 
 @pytest.mark.parametrize('tool, arguments, message', [

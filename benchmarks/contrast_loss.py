@@ -60,14 +60,14 @@ def build(config: dict, classes: int, dims: int) -> Callable:
 
     def contrast(mean: Tensor, var: Tensor, label: Tensor, valid: Tensor,
                  prob: Tensor) -> Tensor:
-        own_prob = prob.gather(1, label[:, None])[:, 0].flatten()
+        target_prob = prob.gather(1, label[:, None])[:, 0].flatten()
         pixels = DiagonalGaussian(
             mean.permute(0, 2, 3, 1).flatten(0, 2),
             var.permute(0, 2, 3, 1).flatten(0, 2))
         label, valid = label.flatten(), valid.flatten()
         evidence = ClassEvidence.from_pixels(pixels, label, valid, classes)
         bank.to(mean.device)
-        return loss(pixels, label, valid, own_prob, evidence, bank,
+        return loss(pixels, label, valid, target_prob, evidence, bank,
                     similarity)['loss_contrast']
 
     return contrast

@@ -33,15 +33,17 @@ def test_contrast_loss(tmp_path):
 
 
 def test_train_step(tmp_path):
-    rows = run('train_step.py', tmp_path / 'rows.json', '--crop', '65')
-    assert [row['method'] for row in rows
-            ] == ['supervised', 'mean_teacher', 'prcl']
+    methods = ('supervised', 'mean_teacher', 'prcl', 'unimatch+contrast',
+               'unimatch_v2')
+    rows = run('train_step.py', tmp_path / 'rows.json', '--crop', '64',
+               '--experiment', 'demo', '--methods', *methods)
+    assert [row['method'] for row in rows] == list(methods)
     for row in rows:
-        assert row['seconds'] > 0 and row['peak_mib'] > 0
-        parts = {'student', 'backward', 'optimizer'}
+        assert row['seconds'] > 0 and row['peak_mib'] > 0 and row['ratio'] > 0
+        parts = {'student', 'backward', 'optimizer', 'ema'}
         if row['method'] != 'supervised':
-            parts |= {'teacher', 'augmentation', 'ema'}
-        if row['method'] == 'prcl':
+            parts |= {'labels', 'augmentation'}
+        if row['method'] in ('prcl', 'unimatch+contrast'):
             parts |= {'contrast'}
         assert all(row[part] > 0 for part in parts)
 

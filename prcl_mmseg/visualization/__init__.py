@@ -1,7 +1,7 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from .panel import Panel
 from .predict_panels import load_items, predict_panels
-from .probability_sheet import draw_sheets, paint_sheet
+from .uncertainty_sheet import draw_sheets, paint_sheet
 
 __all__ = [
     'Panel', 'draw_sheets', 'load_items', 'paint_sheet', 'predict_panels'

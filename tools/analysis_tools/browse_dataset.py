@@ -31,7 +31,7 @@ from torch import Tensor  # noqa: E402
 
 from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
 from prcl_mmseg.models import SemiSegmentor, WeakToStrong  # noqa: E402
-from prcl_mmseg.visualization.probability_sheet import colorize  # noqa: E402
+from prcl_mmseg.visualization.uncertainty_sheet import colorize  # noqa: E402
 
 Columns = List[Tuple[str, List[np.ndarray]]]
 

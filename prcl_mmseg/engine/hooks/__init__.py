@@ -2,14 +2,14 @@
 from .channels_last_hook import ChannelsLastHook
 from .mean_teacher_hook import MeanTeacherHook
 from .preflight_hook import PreflightHook
-from .probability_visualization_hook import ProbabilityVisualizationHook
 from .prototype_bank_hook import PrototypeBankHook
 from .reproducible_step_hook import ReproducibleStepHook
 from .resident_memory_hook import ResidentMemoryHook
 from .training_health_hook import TrainingHealthHook
+from .uncertainty_visualization_hook import UncertaintyVisualizationHook
 
 __all__ = [
     'ChannelsLastHook', 'MeanTeacherHook', 'PreflightHook',
-    'ProbabilityVisualizationHook', 'PrototypeBankHook',
-    'ReproducibleStepHook', 'ResidentMemoryHook', 'TrainingHealthHook'
+    'PrototypeBankHook', 'ReproducibleStepHook', 'ResidentMemoryHook',
+    'TrainingHealthHook', 'UncertaintyVisualizationHook'
 ]

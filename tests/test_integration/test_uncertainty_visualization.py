@@ -13,11 +13,11 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from prcl_mmseg.engine import ProbabilityVisualizationHook
+from prcl_mmseg.engine import UncertaintyVisualizationHook
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 HOOK = dict(
-    type='ProbabilityVisualizationHook',
+    type='UncertaintyVisualizationHook',
     interval=3,
     num_val=2,
     num_unlabeled=2)
@@ -52,15 +52,15 @@ def test_draws_without_disturbing_the_training(write_config, tmp_path):
         assert torch.equal(value, states[1][name]), name
     drawn = pictures(tmp_path / 'drawn')
     assert set(drawn) == {
-        f'probability_{split}_{step}.png'
+        f'uncertainty_{split}_{step}.png'
         for split in ('val', 'unlabeled') for step in (3, 4)
     }
     val, unlabeled = (
-        cv2.imread(str(drawn[f'probability_{split}_4.png']))
+        cv2.imread(str(drawn[f'uncertainty_{split}_4.png']))
         for split in ('val', 'unlabeled'))
     # Truth and error are known of validation images only.
     assert val.shape[1] > 1.4 * unlabeled.shape[1]
-    assert (val != cv2.imread(str(drawn['probability_val_3.png']))).any()
+    assert (val != cv2.imread(str(drawn['uncertainty_val_3.png']))).any()
     assert not pictures(tmp_path / 'plain')
 
 
@@ -70,7 +70,7 @@ def test_draws_segmentors_without_variance(write_config, tmp_path, method):
         write_config(method), tmp_path / 'work', [dict(HOOK, num_val=1)],
         **{'train_cfg.max_iters': 1})
     runner.train()
-    assert 'probability_val_1.png' in pictures(tmp_path / 'work')
+    assert 'uncertainty_val_1.png' in pictures(tmp_path / 'work')
 
 
 def test_tensorboard(write_config, tmp_path):
@@ -86,14 +86,14 @@ def test_tensorboard(write_config, tmp_path):
     events = event_accumulator.EventAccumulator(
         str(next((tmp_path / 'work').rglob('events*')).parent))
     events.Reload()
-    assert {'probability_val', 'probability_unlabeled'
+    assert {'uncertainty_val', 'uncertainty_unlabeled'
             } <= set(events.Tags()['images'])
 
 
 def test_only_the_first_process_draws():
     runner = mock.Mock()
     with mock.patch('mmengine.dist.utils.get_rank', return_value=1):
-        hook = ProbabilityVisualizationHook(interval=1)
+        hook = UncertaintyVisualizationHook(interval=1)
         hook.before_train(runner)
         hook.after_train_iter(runner, 0)
     assert not runner.mock_calls
@@ -101,7 +101,7 @@ def test_only_the_first_process_draws():
 
 def test_wrong_settings(write_config, tmp_path):
     with pytest.raises(ValueError, match='num_val=0'):
-        ProbabilityVisualizationHook(num_val=0, num_unlabeled=0)
+        UncertaintyVisualizationHook(num_val=0, num_unlabeled=0)
     runner = build_runner(
         write_config(), tmp_path / 'work', [HOOK], val_cfg=None,
         val_dataloader=None, val_evaluator=None)
@@ -143,7 +143,7 @@ def draw(monkeypatch):
     """Run the drawing tool in this process."""
 
     def run(*arguments) -> None:
-        tool = TOOLS / 'analysis_tools' / 'visualize_probability.py'
+        tool = TOOLS / 'analysis_tools' / 'visualize_uncertainty.py'
         monkeypatch.setattr(sys, 'argv', [str(tool), *map(str, arguments)])
         runpy.run_path(str(tool), run_name='__main__')
 

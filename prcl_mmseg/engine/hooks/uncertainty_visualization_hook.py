@@ -19,7 +19,7 @@ from .unwrap import unwrap_model
 
 
 @HOOKS.register_module()
-class ProbabilityVisualizationHook(Hook):
+class UncertaintyVisualizationHook(Hook):
     """Draws pseudo-labels, σ² and errors while training.
 
     The same images each time, by whoever predicts (``model.predict_with``,
@@ -27,8 +27,8 @@ class ProbabilityVisualizationHook(Hook):
     and unlabelled images, as whole as validation images are. Without σ² that
     column is missing; the others are drawn for any segmentor.
 
-    The sheets go to all visualisation backends, as ``probability_val`` and
-    ``probability_unlabeled``. Training goes on as if nothing had happened:
+    The sheets go to all visualisation backends, as ``uncertainty_val`` and
+    ``uncertainty_unlabeled``. Training goes on as if nothing had happened:
     the states of the random generators and the modes of all modules are put
     back. Only the first process draws.
 
@@ -53,7 +53,7 @@ class ProbabilityVisualizationHook(Hook):
                  max_side: int = 512) -> None:
         if min(num_val, num_unlabeled) < 0 or num_val + num_unlabeled == 0:
             raise ValueError(
-                f'ProbabilityVisualizationHook: num_val={num_val} and '
+                f'UncertaintyVisualizationHook: num_val={num_val} and '
                 f'num_unlabeled={num_unlabeled} leave nothing to draw; set '
                 'one of them to at least 1')
         self.interval = interval
@@ -67,7 +67,7 @@ class ProbabilityVisualizationHook(Hook):
         """Load the images."""
         if runner.val_loop is None:
             raise ValueError(
-                'custom_hooks holds a ProbabilityVisualizationHook, which '
+                'custom_hooks holds a UncertaintyVisualizationHook, which '
                 'loads its images as those of val_dataloader; set '
                 'val_dataloader, val_cfg and val_evaluator, or remove the '
                 'hook')
@@ -101,7 +101,7 @@ class ProbabilityVisualizationHook(Hook):
             sheet = paint_sheet(panels, metainfo['classes'],
                                 metainfo['palette'])
             runner.visualizer.add_image(
-                f'probability_{name}', sheet, step=runner.iter + 1)
+                f'uncertainty_{name}', sheet, step=runner.iter + 1)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from prcl_mmseg.visualization import Panel, draw_sheets, paint_sheet
-from prcl_mmseg.visualization.probability_sheet import (_distinct, colorize,
+from prcl_mmseg.visualization.uncertainty_sheet import (_distinct, colorize,
                                                         paint_errors)
 
 CLASSES = ('ground', 'disc', 'bar')

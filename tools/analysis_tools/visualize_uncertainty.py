@@ -1,7 +1,7 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Draw images beside their pseudo-labels, σ² and errors.
 
-``python tools/analysis_tools/visualize_probability.py CONFIG CHECKPOINT``
+``python tools/analysis_tools/visualize_uncertainty.py CONFIG CHECKPOINT``
 """
 import argparse
 import os.path as osp

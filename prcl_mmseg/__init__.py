@@ -8,7 +8,7 @@ from . import compat
 
 compat.check_dependencies()
 compat.replace_missing_ops()
-compat.allow_checkpoint_globals()
+compat.load_checkpoints_safely()
 compat.resolve_mmseg_bases()
 compat.name_layers_plainly()
 

@@ -3,13 +3,13 @@
 
 Importing this needs no OpenMMLab package, so that a missing one can be named.
 """
-from .checkpoints import allow_checkpoint_globals
+from .checkpoints import load_checkpoints_safely
 from .compiled_ops import find_missing_ops, replace_missing_ops
 from .config_bases import resolve_mmseg_bases
 from .dependencies import check_dependencies
 from .layer_decay import name_layers_plainly
 
 __all__ = [
-    'allow_checkpoint_globals', 'check_dependencies', 'find_missing_ops',
+    'check_dependencies', 'find_missing_ops', 'load_checkpoints_safely',
     'name_layers_plainly', 'replace_missing_ops', 'resolve_mmseg_bases'
 ]

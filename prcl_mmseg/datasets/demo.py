@@ -10,7 +10,7 @@ import os
 import os.path as osp
 import tempfile
 from contextlib import suppress
-from typing import Optional, Tuple
+from typing import Optional, Set, Tuple
 
 import cv2
 import numpy as np
@@ -81,10 +81,11 @@ def generate_demo(root: str, manifest: dict = MANIFEST) -> str:
     found = _read_manifest(root)
     if found == manifest:
         return root
-    if found is None and osp.isdir(root) and os.listdir(root):
+    if osp.isdir(root) and not _files(root) <= _own_files(found):
+        other = sorted(_files(root) - _own_files(found))[0]
         raise FileExistsError(
-            f'{root!r} holds other files; choose another data_root for '
-            'the demo data')
+            f'{root!r} holds other files, such as {other!r}; choose another '
+            'data_root for the demo data')
     parent = osp.dirname(osp.abspath(root))
     os.makedirs(parent, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=parent) as folder:
@@ -133,8 +134,30 @@ def _read_manifest(root: str) -> Optional[dict]:
         with open(
                 osp.join(root, 'manifest.json'), encoding='utf-8') as file:
             return json.load(file)
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return None
+
+
+def _files(root: str) -> Set[str]:
+    """All files and empty folders below a folder, relative to it."""
+    return {
+        osp.relpath(osp.join(folder, name), root)
+        for folder, folders, files in os.walk(root)
+        for name in (files or ([] if folders else ['']))
+    } - {'.'}
+
+
+def _own_files(manifest: Optional[dict]) -> Set[str]:
+    """What the generator writes for a manifest, nothing for one of others."""
+    if not isinstance(manifest, dict) or manifest.keys() != MANIFEST.keys():
+        return set()
+    files = {'manifest.json'}
+    for split, count in manifest['splits'].items():
+        files.add(f'{split}.txt')
+        for index in range(count):
+            files |= {f'{folder}/{split}_{index:03d}.png'
+                      for folder in ('images', 'masks')}
+    return files
 
 
 def _write_splits(root: str, manifest: dict) -> None:

@@ -101,3 +101,16 @@ def test_spoilt_data_is_named(roots, tmp_path, run_tool, spoil, message):
     result = run_tool(TOOL, *roots, '--out', tmp_path, '--lists',
                       tmp_path / 'splits')
     assert result.failed and message in result.error
+
+
+@pytest.mark.parametrize('name', ['../../stolen', '/tmp/stolen', 'a/b', '..'])
+def test_nothing_is_written_outside(roots, tmp_path, run_tool, name):
+    voc, sbd = roots
+    before = set(tmp_path.rglob('*'))
+    with (sbd / 'train.txt').open('a') as file:
+        file.write(f'\n{name}\n')
+    result = run_tool(TOOL, *roots, '--out', tmp_path / 'out', '--lists',
+                      tmp_path / 'splits')
+    assert result.failed and 'train.txt' in result.error
+    assert repr(name.lstrip('/')) in result.error
+    assert set(tmp_path.rglob('*')) == before

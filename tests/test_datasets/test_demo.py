@@ -44,6 +44,21 @@ def test_other_files_are_left_alone(tmp_path):
     assert (tmp_path / 'mine.txt').read_text() == 'keep'
 
 
+@pytest.mark.parametrize('manifest', [
+    '{"seed": 0, "labeled.txt": "abc"}', 'no json',
+    '{"version": 0, "seed": 0, "size": 48, "splits": {"labeled": 1}}'
+])
+def test_a_folder_with_a_manifest_of_others_is_left_alone(tmp_path, manifest):
+    """Such as that of the tool that makes splits; also beside own scenes."""
+    (tmp_path / 'manifest.json').write_text(manifest)
+    (tmp_path / 'images').mkdir()
+    (tmp_path / 'images/mine.png').write_text('keep')
+    with pytest.raises(FileExistsError, match='data_root'):
+        generate_demo(str(tmp_path), SMALL)
+    assert (tmp_path / 'images/mine.png').read_text() == 'keep'
+    assert (tmp_path / 'manifest.json').read_text() == manifest
+
+
 def test_every_class_occurs_in_the_labeled_scenes():
     rng = np.random.default_rng([MANIFEST['seed'], 0])
     labels = [

@@ -62,7 +62,13 @@ def parse_args() -> argparse.Namespace:
 
 
 def read_ids(path: Path) -> List[str]:
-    return [entry.image for entry in read_split(path)]
+    """The ids of a list: names of files, which stay in their folders."""
+    ids = [entry.image for entry in read_split(path)]
+    for name in ids:
+        if name in ('.', '..') or Path(name).name != name:
+            raise ValueError(f'{path} lists {name!r}, which is no id of an '
+                             'image; take the list of the archive')
+    return ids
 
 
 def read_sbd_mask(path: Path) -> np.ndarray:

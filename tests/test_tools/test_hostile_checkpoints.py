@@ -80,8 +80,11 @@ def infer(experiment, path: str) -> None:
 def by_tool(script: str, *options: str):
 
     def load(experiment, path: str, call_tool) -> None:
-        words = dict(config=experiment.config, checkpoint=path,
-                     images=experiment.folder / 'images', out=Path(path).parent / 'out')
+        words = dict(
+            config=experiment.config,
+            checkpoint=path,
+            images=experiment.folder / 'images',
+            out=Path(path).parent / 'out')
         call_tool(script, *(option.format(**words) for option in options))
 
     return load

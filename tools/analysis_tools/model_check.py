@@ -22,6 +22,7 @@ from prcl_mmseg.models.decode_heads import (ProbabilisticDecodeHead,
                                             decode_heads, embedding_head)
 from prcl_mmseg.models.segmentors import SemiSegmentor
 from prcl_mmseg.models.segmentors.adaptation import adapt_segmentor
+from prcl_mmseg.models.terms import TrainingHealth
 
 # Neither square nor a multiple of anything, as test images are.
 TEST_SIZE = (97, 151)
@@ -116,6 +117,10 @@ def train_step(model: SemiSegmentor, crop_size: Tuple[int, int],
             data_samples=_samples(ITEMS, crop_size, num_classes)),
         unlabeled=dict(
             inputs=images[ITEMS:], data_samples=_samples(ITEMS, crop_size)))
+    # As in the steps that the training's health looks at.
+    for term in model.terms.values():
+        if isinstance(term, TrainingHealth):
+            term.gradients_wanted = True
     losses = model(**model.data_preprocessor(data, True), mode='loss')
     loss, log = model.parse_losses(losses)
     broken = [name for name, value in log.items()

@@ -2,7 +2,6 @@
 """Checkpoints to give away: tensors and plain values, named by their hash."""
 import hashlib
 import os
-import re
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Dict
@@ -10,6 +9,7 @@ from typing import Any, Dict
 import torch
 from torch import Tensor
 
+from ..models.decode_heads import unwrap_heads
 from ..version import __version__
 
 TEACHER = 'networks.teacher.module.'
@@ -22,9 +22,6 @@ META = ('dataset_meta', 'iter', 'epoch')
 def plain_weights(state_dict: Dict[str, Tensor],
                   role: str) -> Dict[str, Tensor]:
     """Weights of the teacher or the student in the names of plain mmseg.
-
-    The branches of the probabilistic head are left out, and its wrapped head
-    gets back the names it has without a wrapper.
 
     Args:
         state_dict (dict[str, Tensor]): Of a semi-supervised segmentor.
@@ -43,17 +40,7 @@ def plain_weights(state_dict: Dict[str, Tensor],
             f'with {start!r}); its first names are {list(state_dict)[:3]}. '
             'Give a checkpoint that this package trained' +
             (', or --student' if role == 'teacher' else ''))
-    wrappers = {
-        match.group(1)
-        for match in (re.match(r'(decode_head\.(?:\d+\.)?)mean_branch\.', name)
-                      for name in weights) if match
-    }
-    for wrapper in wrappers:
-        for name in [name for name in weights if name.startswith(wrapper)]:
-            weight = weights.pop(name)
-            if name.startswith(f'{wrapper}head.'):
-                weights[wrapper + name[len(f'{wrapper}head.'):]] = weight
-    return weights
+    return unwrap_heads(weights)
 
 
 def training_weights(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:

@@ -1,11 +1,12 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Finding the decode heads of a segmentor, built or as a config."""
 import copy
-from typing import List
+import re
+from typing import Dict, List
 
 from mmseg.models.decode_heads import PointHead
 from mmseg.models.segmentors import EncoderDecoder
-from torch import nn
+from torch import Tensor, nn
 
 from ..registered import as_list, registered_class
 from .probabilistic_decode_head import ProbabilisticDecodeHead
@@ -62,3 +63,25 @@ def make_probabilistic(segmentor: dict, probabilistic_head: dict) -> dict:
     cascade = isinstance(segmentor['decode_head'], (list, tuple))
     segmentor['decode_head'] = heads if cascade else heads[0]
     return segmentor
+
+
+def unwrap_heads(weights: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    """Weights of a segmentor in the names of one that does not embed.
+
+    The branches of probabilistic heads are left out, and the wrapped heads
+    get back the names that they have without a wrapper.
+
+    Args:
+        weights (dict[str, Tensor]): State dict of the segmentor.
+    """
+    matches = (re.match(r'(decode_head\.(?:\d+\.)?)mean_branch\.', name)
+               for name in weights)
+    wrappers = {match.group(1) for match in matches if match}
+    plain = {}
+    for name, weight in weights.items():
+        wrapper = next((w for w in wrappers if name.startswith(w)), None)
+        if wrapper is None:
+            plain[name] = weight
+        elif name.startswith(f'{wrapper}head.'):
+            plain[wrapper + name[len(f'{wrapper}head.'):]] = weight
+    return plain

@@ -1,6 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from contextlib import contextmanager
-from typing import Iterator, List, Optional
+from typing import Iterator, List, Optional, Tuple
 
 import torch
 from mmengine.model import ModuleDict
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ...compat import find_missing_ops
 from ..data_preprocessors import SemiSegDataPreprocessor
+from ..decode_heads import embedding_head, unwrap_heads
 from .ema_teacher import copy_weights
 
 
@@ -48,7 +49,7 @@ class SegmentorWithRoles(BaseSegmentor):
         if teacher is not None:
             self.networks['teacher'] = MODELS.build(
                 teacher, default_args=dict(model=student))
-        self._register_load_state_dict_pre_hook(self._load_plain_segmentor)
+        self._register_load_state_dict_pre_hook(self._fit_state_dict)
 
     def network(self, role: str) -> EncoderDecoder:
         """The network of a role, 'student' or 'teacher'."""
@@ -146,27 +147,48 @@ class SegmentorWithRoles(BaseSegmentor):
         """dict: How the predicting segmentor infers."""
         return self.predictor.test_cfg
 
-    def _load_plain_segmentor(self, state_dict: dict, prefix: str,
-                              *_) -> None:
-        """Give weights of a plain segmentor to all networks.
+    def _fit_state_dict(self, state_dict: dict, prefix: str, *_) -> None:
+        """Give every network the weights that a checkpoint has for it.
 
-        Published weights come without the teacher's count of steps; like a
-        plain segmentor's, they start a training anew.
+        A network that the checkpoint lacks gets those of another role, or of
+        the plain segmentor that the checkpoint holds. Heads are unwrapped
+        where they don't embed here. The teacher's count of steps, which
+        published weights lack, starts anew.
         """
-        student = f'{prefix}networks.student.'
-        teacher = f'{prefix}networks.teacher.'
+        places = {
+            role: f'{prefix}networks.{role}.'
+            f'{"module." if role == "teacher" else ""}'
+            for role in ('student', 'teacher')
+        }
         if self.teacher is not None:
-            state_dict.setdefault(f'{teacher}steps', self.teacher.steps)
-        if any(key.startswith(student) for key in state_dict):
-            return
-        parts = {name for name, _ in self.student.named_children()}
-        for key in list(state_dict):
-            plain = key[len(prefix):]
-            if key.startswith(prefix) and plain.split('.')[0] in parts:
-                weight = state_dict.pop(key)
-                state_dict[student + plain] = weight
-                if self.teacher is not None:
-                    state_dict[f'{teacher}module.{plain}'] = weight
+            state_dict.setdefault(f'{prefix}networks.teacher.steps',
+                                  self.teacher.steps)
+        found = {
+            role: _take(state_dict, place)
+            for role, place in places.items()
+        }
+        parts = tuple(f'{prefix}{name}.'
+                      for name, _ in self.student.named_children())
+        plain = _take(state_dict, prefix, parts)
+        for role in self.roles:
+            weights = found[role] or found['student'] or found[
+                'teacher'] or plain
+            if embedding_head(self.network(role)) is None:
+                weights = unwrap_heads(weights)
+            state_dict.update({
+                places[role] + name: weight
+                for name, weight in weights.items()
+            })
+
+
+def _take(state_dict: dict,
+          start: str,
+          parts: Optional[Tuple[str, ...]] = None) -> dict:
+    """Remove and return what starts so (or with one of the parts)."""
+    names = [
+        name for name in state_dict if name.startswith(parts or start)
+    ]
+    return {name[len(start):]: state_dict.pop(name) for name in names}
 
 
 def _build_network(segmentor: dict) -> EncoderDecoder:

@@ -1,5 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 import copy
+import re
 
 import pytest
 import tiny
@@ -204,6 +205,43 @@ def test_weights_of_a_plain_segmentor_load_into_both(kind, tmp_path):
             if kind == 'prcl' and name.startswith('decode_head.'):
                 name = name.replace('decode_head.', 'decode_head.head.')
             assert state[name].equal(value), name
+
+
+@pytest.mark.parametrize('network', [tiny.segmentor, tiny.cascade])
+@pytest.mark.parametrize('source', METHODS)
+@pytest.mark.parametrize('target', METHODS)
+def test_methods_load_each_others_weights(source, target, network):
+    """All that both have; what the source's teacher lacks, its student has."""
+    theirs = build(source, segmentor=network())
+    for role in theirs.roles:
+        for parameter in theirs.network(role).parameters():
+            parameter.data.normal_()
+    mine = build(target, segmentor=network())
+    mine.load_state_dict(theirs.state_dict(), strict=False)
+    for role in mine.roles:
+        expected = theirs.network(
+            role if role in theirs.roles else 'student')
+        own = dict(_plain_names(mine.network(role)))
+        common = dict(_plain_names(expected))
+        assert own.keys() == common.keys()
+        for name, value in common.items():
+            assert own[name].equal(value), (role, name)
+
+
+def _plain_names(network):
+    for name, value in network.state_dict().items():
+        if '_branch.' not in name:
+            yield re.sub(r'(decode_head\.(\d+\.)?)head\.', r'\1', name), value
+
+
+def test_other_class_counts_load_the_rest(tmp_path, capsys):
+    theirs, mine = build('mean_teacher'), build('prcl', num_classes=5)
+    torch.save(dict(state_dict=theirs.state_dict()), tmp_path / 'theirs.pth')
+    load_checkpoint(mine, str(tmp_path / 'theirs.pth'))
+    assert 'size mismatch' in capsys.readouterr().out
+    for role in ('student', 'teacher'):
+        assert mine.network(role).backbone.conv1.weight.equal(
+            theirs.network(role).backbone.conv1.weight)
 
 
 def test_own_checkpoint_round_trip():

@@ -1,7 +1,9 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """What the tools of mmseg leave to the user: fitting a config to the run."""
 import atexit
+import ctypes
 import os
+import platform
 import sys
 
 import torch
@@ -10,6 +12,8 @@ from mmengine.config import Config
 
 from .config_parts import replace_sync_bn
 
+# Parameters of mallopt(), from malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 # Where each launcher tells the number of processes.
 WORLD_SIZE = dict(
     pytorch='WORLD_SIZE', slurm='SLURM_NTASKS', mpi='OMPI_COMM_WORLD_SIZE')
@@ -39,8 +43,24 @@ def adapt_to_run(cfg: Config, launcher: str) -> None:
     if not on_gpu or processes == 1:
         replace_sync_bn(cfg._cfg_dict)
         cfg.pop('sync_bn', None)
-    if launcher != 'none' and not on_gpu:
-        _communicate_on_cpu(cfg)
+    if not on_gpu:
+        keep_freed_memory()
+        if launcher != 'none':
+            _communicate_on_cpu(cfg)
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep the memory of freed tensors for the next ones.
+
+    By default it returns each large block to the system, which clears every
+    page when it is asked for again. With large batches that takes up to a
+    quarter of a training step. Other C libraries are left as they are.
+    """
+    if platform.libc_ver()[0] != 'glibc':
+        return
+    libc = ctypes.CDLL(None)
+    libc.mallopt(_M_MMAP_MAX, 0)
+    libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def count_processes(launcher: str) -> int:

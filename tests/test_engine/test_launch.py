@@ -5,6 +5,7 @@ import torch
 import torch.distributed as torch_dist
 from mmengine.config import Config
 
+from prcl_mmseg.engine import launch
 from prcl_mmseg.engine.launch import adapt_to_run
 
 
@@ -108,3 +109,29 @@ def test_launchers_that_cannot_work(machine, gpu, launcher, message):
     machine(gpu)
     with pytest.raises(ValueError, match=message):
         adapt_to_run(make_config(), launcher)
+
+
+@pytest.mark.parametrize('gpu', [True, False])
+def test_freed_memory_is_kept_on_the_cpu(machine, monkeypatch, gpu):
+    machine(gpu=gpu)
+    calls = []
+    monkeypatch.setattr(launch, 'keep_freed_memory', lambda: calls.append(1))
+    adapt_to_run(make_config(), launcher='none')
+    assert len(calls) == (0 if gpu else 1)
+
+
+@pytest.mark.parametrize('library, parameters', [('glibc', [-4, -1]),
+                                                 ('musl', [])])
+def test_other_c_libraries_are_left_alone(monkeypatch, library, parameters):
+    set_ = []
+
+    class Library:
+
+        def mallopt(self, parameter: int, value: int) -> int:
+            set_.append(parameter)
+            return 1
+
+    monkeypatch.setattr(launch.platform, 'libc_ver', lambda: (library, '2'))
+    monkeypatch.setattr(launch.ctypes, 'CDLL', lambda name: Library())
+    launch.keep_freed_memory()
+    assert set_ == parameters

@@ -50,7 +50,7 @@ class WeakToStrong(Strategy):
         self.augments, self.weights = nn.ModuleDict(), {}
         for name, view in views.items():
             if view is not None:
-                self._add_view(name, **{'augment': strong_augment, **view})
+                self._add_view(name, {'augment': strong_augment, **view})
         self.feature_perturbation = None
         if feature_perturbation is not None:
             self.feature_perturbation = MODELS.build(feature_perturbation)
@@ -82,9 +82,9 @@ class WeakToStrong(Strategy):
     def weigh_supervised(self, losses: Dict[str, Tensor]
                          ) -> Dict[str, Tensor]:
         """The heads' losses times their weight; what is logged stays."""
+        weight = self.supervised_weight
         return {
-            name: value *
-            self.supervised_weight if 'loss' in name else value
+            name: weight * value if 'loss' in name else value
             for name, value in losses.items()
         }
 
@@ -104,10 +104,14 @@ class WeakToStrong(Strategy):
         return dict(
             loss_pseudo=loss, pseudo_weight=weight / len(self.weights))
 
-    def _add_view(self,
-                  name: str,
-                  augment: Optional[dict],
-                  weight: float = 1.0) -> None:
+    def _add_view(self, name: str, view: dict) -> None:
+        unknown = sorted(set(view) - {'augment', 'weight'})
+        if unknown or name == 'labeled':
+            raise ValueError(
+                f'strategy.views.{name}={view} is no view; its settings are '
+                "'augment' and 'weight', and 'labeled' is the name of the "
+                'labelled images')
+        augment = view['augment']
         self.augments[name] = (
             nn.Identity() if augment is None else MODELS.build(augment))
-        self.weights[name] = weight
+        self.weights[name] = view.get('weight', 1.0)

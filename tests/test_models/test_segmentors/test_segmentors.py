@@ -304,6 +304,10 @@ def test_roles():
      "feature_perturbation.views=.'strong2'. are no views"),
     ('fixmatch', dict(strategy=dict(loss=dict(threshold=95))),
      'threshold=95'),
+    ('unimatch', dict(strategy=dict(views=dict(strong=dict(wieght=1.)))),
+     'strategy.views.strong=.*wieght'),
+    ('fixmatch', dict(strategy=dict(views=dict(labeled=dict()))),
+     'strategy.views.labeled'),
 ])
 def test_bad_settings_are_named(name, settings, message):
     with pytest.raises(ValueError, match=message):

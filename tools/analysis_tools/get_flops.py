@@ -36,7 +36,7 @@ class EmbeddingPass(nn.Module):
 
     def forward(self, image: torch.Tensor) -> tuple:
         output = run_network(self.segmentor, image)
-        embedding = output.embedding
+        embedding = output.embed()
         return output.seg_logits, embedding.mean, embedding.var
 
 

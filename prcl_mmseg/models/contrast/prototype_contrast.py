@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Dict, Optional, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ...gaussian import DiagonalGaussian
 from ..decode_heads import embedding_head, make_probabilistic
 from ..losses.ramps import training_progress
-from ..structures import NetworkOutput, View, class_sums
+from ..structures import NetworkOutput, View, class_sums, image_slices
 from ..terms import Term
 from .class_evidence import ClassEvidence
 from .prototype_posterior import class_log_posterior
@@ -42,6 +42,8 @@ class PrototypeContrast(Term):
         loss (dict): Config of L_contrast.
         ramp (dict): Config of λ_c(t) over the progress t of the training.
             Defaults to a constant 1.
+        views (Sequence[str], optional): Names of the views whose pixels are
+            contrasted. Defaults to None, all.
         confidence_threshold (float): δ_w: pixels whose label is less sure are
             not contrasted. Labelled ones are sure. Defaults to 0.7.
         variance_summary (str): What ``pred_variance`` is. 'mean' or
@@ -64,6 +66,7 @@ class PrototypeContrast(Term):
                  similarity: dict = dict(type='MutualLikelihood'),
                  loss: dict = dict(type='MLSContrastLoss'),
                  ramp: dict = dict(type='Constant'),
+                 views: Optional[Sequence[str]] = None,
                  confidence_threshold: float = 0.7,
                  variance_summary: str = 'prototype') -> None:
         super().__init__(num_classes)
@@ -76,6 +79,7 @@ class PrototypeContrast(Term):
         self.similarity = MODELS.build(similarity)
         self.loss = MODELS.build(loss)
         self.ramp = TASK_UTILS.build(ramp)
+        self.views = views
         self.confidence_threshold = confidence_threshold
         self.variance_summary = variance_summary
 
@@ -96,10 +100,18 @@ class PrototypeContrast(Term):
     def forward(self, output: NetworkOutput, views: Dict[str, View],
                 losses: Dict[str, Tensor]) -> Dict[str, Tensor]:
         """λ_c(t) L_contrast at the resolution of the embeddings, in fp32."""
-        embedding = output.embedding
+        images = [slice(None)]
+        if self.views is not None:
+            slices = image_slices(views)
+            views = {name: views[name] for name in views if name in self.views}
+            images = [slices[name] for name in views]
+        if not views:
+            raise ValueError(f'contrast.views={self.views} are none of the '
+                             f'views {list(slices)}')
+        embedding = output.embed(images)
         with torch.autocast(embedding.mean.device.type, enabled=False):
             label, valid = self._labels(views, embedding.mean.shape[2:])
-            target_prob = _target_probability(output, label).flatten()
+            target_prob = _target_probability(output, label, images).flatten()
             label, valid = label.flatten(), valid.flatten()
             pixels = DiagonalGaussian(
                 _pixels_first(embedding.mean), _pixels_first(embedding.var))
@@ -179,9 +191,10 @@ class PrototypeContrast(Term):
 
 
 @torch.no_grad()
-def _target_probability(output: NetworkOutput, label: Tensor) -> Tensor:
-    """The student's probability of each pixel's label, (N, h, w)."""
-    seg_logits = output.logits_at(label.shape[1:])
+def _target_probability(output: NetworkOutput, label: Tensor,
+                        images: Sequence[slice]) -> Tensor:
+    """The student's probability of each pixel's label, (n, h, w)."""
+    seg_logits = output.logits_at(label.shape[1:], images)
     return F.cross_entropy(seg_logits, label, reduction='none').neg().exp()
 
 

@@ -1,5 +1,7 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Any, ContextManager, NamedTuple, Optional, Tuple
+from functools import partial
+from typing import (Any, Callable, ContextManager, NamedTuple, Optional,
+                    Sequence, Tuple)
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -7,6 +9,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...gaussian import DiagonalGaussian
+from ..structures import pick_images
 from .embedding_branches import FixedVariance, MeanBranch, VarianceBranch
 from .feature_layer import (Recording, default_layer, input_channels,
                             recording, remember_input)
@@ -17,12 +20,17 @@ class ProbabilisticOutput(NamedTuple):
 
     Args:
         head_output (Any): The wrapped head's own output.
-        embedding (DiagonalGaussian): Means and variances of the embeddings,
-            (N, D, h, w), fp32.
+        embed (Callable): Embeds the images of some slices of the batch, all
+            by default: means and variances of shape (n, D, h, w), fp32.
     """
 
     head_output: Any
-    embedding: DiagonalGaussian
+    embed: Callable[..., DiagonalGaussian]
+
+    @property
+    def embedding(self) -> DiagonalGaussian:
+        """Embeddings of all images, (N, D, h, w), fp32."""
+        return self.embed()
 
 
 @MODELS.register_module()
@@ -126,7 +134,7 @@ class ProbabilisticDecodeHead(BaseModule):
 
     def forward_probabilistic(
             self, *inputs, image_size: Tuple[int, int]) -> ProbabilisticOutput:
-        """Run the head once and embed the feature recorded on the way.
+        """Run the head once; what was recorded on the way can be embedded.
 
         Args:
             *inputs: What the wrapped head takes.
@@ -136,7 +144,7 @@ class ProbabilisticDecodeHead(BaseModule):
         with self.record() as recorded:
             head_output = self.head(*inputs)
         return ProbabilisticOutput(head_output,
-                                   self.embed(recorded, image_size))
+                                   partial(self.embed, recorded, image_size))
 
     def predict(self, *args) -> Tensor:
         """The wrapped head's prediction: logits (N, C, H, W)."""
@@ -146,18 +154,22 @@ class ProbabilisticDecodeHead(BaseModule):
         """Record the feature of one pass of the wrapped head."""
         return recording(self.feature_layer)
 
-    def embed(self, recorded: Recording,
-              image_size: Tuple[int, int]) -> DiagonalGaussian:
+    def embed(self,
+              recorded: Recording,
+              image_size: Tuple[int, int],
+              images: Sequence[slice] = (slice(None), )) -> DiagonalGaussian:
         """Embed what was recorded.
 
         Args:
             recorded (Recording): Of a pass over images.
             image_size (tuple[int, int]): Height and width of these images.
+            images (Sequence[slice]): Which of them. Defaults to all.
 
         Returns:
-            DiagonalGaussian: Means and variances of shape (N, D, h, w), fp32.
+            DiagonalGaussian: Means and variances of shape (n, D, h, w), fp32.
         """
-        feature = self._pool(recorded.feature(image_size), image_size)
+        feature = pick_images(recorded.feature(image_size), images)
+        feature = self._pool(feature, image_size)
         return DiagonalGaussian(
             self.mean_branch(feature).float(), self.variance_branch(feature))
 

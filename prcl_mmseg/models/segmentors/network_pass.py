@@ -37,7 +37,7 @@ def run_network(
     # pass of the encoder, which may be a checkpointed one.
     features = map_tensors(lambda feature: feature.view_as(feature), features)
     outputs: List[Any] = []
-    embedding = None
+    embed = None
     for head in dense_heads(segmentor):
         inputs = (features, *outputs[-1:])
         with _classified(head) as classified:
@@ -45,12 +45,12 @@ def run_network(
                 output = head.forward_probabilistic(
                     *inputs, image_size=tuple(images.shape[2:]))
                 outputs.append(output.head_output)
-                embedding = output.embedding
+                embed = output.embed
             else:
                 outputs.append(head(*inputs))
     return NetworkOutput(features, outputs,
                          _pick_logits(outputs[-1], classified),
-                         segmentor.align_corners, embedding)
+                         segmentor.align_corners, embed)
 
 
 def own_losses(segmentor: EncoderDecoder, output: NetworkOutput,

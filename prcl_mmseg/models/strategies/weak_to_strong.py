@@ -5,7 +5,7 @@ from mmseg.registry import MODELS
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
-from ..structures import NetworkOutput, View
+from ..structures import NetworkOutput, View, image_slices
 from .strategy import Strategy
 
 
@@ -93,14 +93,14 @@ class WeakToStrong(Strategy):
         """L_unsup of all views, and the share of sure pixels to watch."""
         if len(views) == 1:
             return {}
-        loss, weight, start = 0., 0., 0
-        for name, view in views.items():
-            images = slice(start, start + len(view))
-            start = images.stop
-            if name in self.weights:
-                seg_logits = output.logits_at(view.label.shape[1:], images)
-                loss += self.weights[name] * self.loss(seg_logits, view)
-                weight += self.loss.image_weight(view).mean()
+        images = image_slices(views)
+        loss, weight = 0., 0.
+        for name in self.weights:
+            view = views[name]
+            seg_logits = output.logits_at(view.label.shape[1:],
+                                          [images[name]])
+            loss += self.weights[name] * self.loss(seg_logits, view)
+            weight += self.loss.image_weight(view).mean()
         return dict(
             loss_pseudo=loss, pseudo_weight=weight / len(self.weights))
 

@@ -2,10 +2,10 @@
 """What travels through a training step."""
 from .class_sums import ClassSums, class_sums
 from .nested import map_tensors, tensors_of
-from .network_output import NetworkOutput, as_multiclass
-from .view import IGNORE_INDEX, View
+from .network_output import NetworkOutput, as_multiclass, pick_images
+from .view import IGNORE_INDEX, View, image_slices
 
 __all__ = [
     'ClassSums', 'IGNORE_INDEX', 'NetworkOutput', 'View', 'as_multiclass',
-    'class_sums', 'map_tensors', 'tensors_of'
+    'class_sums', 'image_slices', 'map_tensors', 'pick_images', 'tensors_of'
 ]

@@ -1,5 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Any, List, NamedTuple, Optional, Tuple
+from typing import (Any, Callable, List, NamedTuple, Optional, Sequence,
+                    Tuple)
 
 import torch
 from mmseg.models.utils import resize
@@ -18,29 +19,44 @@ class NetworkOutput(NamedTuple):
             several.
         seg_logits (Tensor): Logits of the last of them, (N, C, h, w).
         align_corners (bool): How the head resizes its logits.
-        embedding (DiagonalGaussian, optional): Means and variances σ² of
-            shape (N, D, h, w), if a decode head is probabilistic.
+        embed (Callable, optional): If a decode head is probabilistic: embeds
+            the images of some slices, all by default, as Gaussians with
+            tensors of shape (n, D, h, w).
     """
 
     features: Any
     head_outputs: List[Any]
     seg_logits: Tensor
     align_corners: bool
-    embedding: Optional[DiagonalGaussian] = None
+    embed: Optional[Callable[..., DiagonalGaussian]] = None
 
     def logits_at(self,
                   size: Tuple[int, int],
-                  images: slice = slice(None)) -> Tensor:
-        """Logits of some images at another size, (n, C, *size), in fp32.
+                  images: Sequence[slice] = (slice(None), )) -> Tensor:
+        """Logits of the images of some slices at another size, in fp32.
 
         A one-channel binary head counts as two classes, see
         :func:`as_multiclass`.
+
+        Args:
+            size (tuple[int, int]): Height and width.
+            images (Sequence[slice]): Which images. Defaults to all.
+
+        Returns:
+            Tensor: (n, C, *size).
         """
         return resize(
-            as_multiclass(self.seg_logits[images]),
+            as_multiclass(pick_images(self.seg_logits, images)),
             size=size,
             mode='bilinear',
             align_corners=self.align_corners)
+
+
+def pick_images(batch: Tensor, images: Sequence[slice]) -> Tensor:
+    """The images of some slices of a batch, in their order."""
+    if len(images) == 1:
+        return batch[images[0]]
+    return torch.cat([batch[part] for part in images])
 
 
 def as_multiclass(seg_logits: Tensor) -> Tensor:

@@ -159,6 +159,15 @@ class View:
                for name, value in self.maps.items()})
 
 
+def image_slices(views: Dict[str, View]) -> Dict[str, slice]:
+    """Where the images of each view are in the batch of all of them."""
+    slices, start = {}, 0
+    for name, view in views.items():
+        slices[name] = slice(start, start + len(view))
+        start += len(view)
+    return slices
+
+
 def _as_channels(value: Tensor) -> Tensor:
     """(N, H, W) to (N, 1, H, W); four dimensions stay."""
     return value if value.ndim == 4 else value[:, None]

@@ -192,6 +192,42 @@ def test_strong_views_have_complementary_channels():
     assert all(sum(row) == 2 for row in untouched)
 
 
+@pytest.mark.parametrize('chosen', [None, ('labeled', 'strong2')])
+def test_the_contrast_may_leave_views_out(chosen):
+    model = build('prcl_unimatch_v2', terms=dict(contrast=dict(views=chosen)))
+    seen = spy_on(model)
+    given = []
+    handle = model.terms['contrast'].loss.register_forward_pre_hook(
+        lambda _, args: given.extend(args))
+    inputs, samples = batch()
+    losses = model.loss(inputs, samples)
+    handle.remove()
+    views = dict(
+        labeled=model.labeled_view(inputs['labeled'], samples['labeled']),
+        **seen['views'])
+    expected = [views[name] for name in chosen or views]
+    pixels, label, valid = given[:3]
+    stride = 32 // seen['after'][1].shape[2]
+    labels = torch.cat([view.label for view in expected])
+    sure = torch.cat([view.confidence for view in expected]) >= 0.7
+    labels, sure = (maps[:, ::stride, ::stride].flatten()
+                    for maps in (labels, sure))
+    assert len(pixels.mean) == len(labels)
+    assert valid.equal(sure & (labels != 255))
+    assert label[valid].equal(labels[valid])
+    losses['loss_contrast'].backward()
+    assert all(parameter.grad is not None
+               for parameter in model.student.decode_head.mean_branch.
+               parameters())
+
+
+def test_a_contrast_of_no_view_says_so():
+    model = build(
+        'prcl_unimatch_v2', terms=dict(contrast=dict(views=('weak', ))))
+    with pytest.raises(ValueError, match="contrast.views=.*'weak'.*strong2"):
+        model.loss(*batch())
+
+
 def test_the_student_labels_in_evaluation_mode_and_goes_on_training():
     model = build('fixmatch')
     model.student.backbone.layer1.eval()

@@ -25,11 +25,11 @@ from prcl_mmseg.engine.launch import adapt_to_run
 from prcl_mmseg.models import PrototypeBank
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
-# Folders of configs; '+contrast' adds the probabilistic contrast, which on a
-# mean teacher is PRCL.
+# Prefixes of configs; '+contrast' adds the probabilistic contrast where there
+# is no config of both.
 METHODS = ('supervised', 'mean_teacher', 'prcl', 'fixmatch',
            'fixmatch+contrast', 'unimatch', 'unimatch+contrast',
-           'unimatch_v2', 'unimatch_v2+contrast')
+           'unimatch_v2', 'prcl_unimatch_v2')
 BASELINE = 'mean_teacher'
 
 
@@ -56,9 +56,10 @@ class Step:
                  amp: str,
                  depth: Optional[int] = None,
                  embed_stride: Optional[int] = None) -> None:
-        folder, _, contrast = method.partition('+')
+        prefix, _, contrast = method.partition('+')
+        folder = 'prcl' if prefix.startswith('prcl') else prefix
         config = Config.fromfile(CONFIGS / folder /
-                                 f'{folder}_{experiment}.py')
+                                 f'{prefix}_{experiment}.py')
         if contrast:
             config.model.terms.contrast = dict(type='PrototypeContrast')
         config.model.segmentor.pretrained = None

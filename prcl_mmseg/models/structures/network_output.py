@@ -54,9 +54,16 @@ class NetworkOutput(NamedTuple):
 
 def pick_images(batch: Tensor, images: Sequence[slice]) -> Tensor:
     """The images of some slices of a batch, in their order."""
-    if len(images) == 1:
-        return batch[images[0]]
-    return torch.cat([batch[part] for part in images])
+    joined = [images[0]]
+    for part in images[1:]:
+        # One slice of neighbours is a view, and its gradient is one tensor.
+        if part.start == joined[-1].stop:
+            joined[-1] = slice(joined[-1].start, part.stop)
+        else:
+            joined.append(part)
+    if len(joined) == 1:
+        return batch[joined[0]]
+    return torch.cat([batch[part] for part in joined])
 
 
 def as_multiclass(seg_logits: Tensor) -> Tensor:

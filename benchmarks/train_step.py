@@ -21,7 +21,7 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from prcl_mmseg.engine.launch import adapt_to_run
+from prcl_mmseg.engine.launch import adapt_to_run, keep_freed_memory
 from prcl_mmseg.models import PrototypeBank
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
@@ -204,6 +204,7 @@ def main() -> None:
     args = arguments.parse_args()
     device = torch.device(args.device)
     init_default_scope('mmseg')
+    keep_freed_memory()
     MMLogger.get_instance('mmengine').setLevel('WARNING')
     crop = args.crop or (129 if args.quick else 321)
     rows = []

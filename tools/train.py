@@ -14,7 +14,8 @@ from mmengine.config import Config  # noqa: E402
 from mmengine.runner import Runner, find_latest_checkpoint  # noqa: E402
 from mmseg.registry import RUNNERS  # noqa: E402
 
-from prcl_mmseg.engine.launch import leave_group  # noqa: E402
+from prcl_mmseg.engine.launch import (  # noqa: E402
+    keep_freed_memory, leave_group)
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     add_common_arguments, load_config)
 
@@ -66,6 +67,7 @@ def main() -> None:
     cfg.resume = False
     if args.resume:
         resume_latest(cfg)
+    keep_freed_memory()
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
     build(cfg).train()
     leave_group()

@@ -25,8 +25,15 @@ def load_checkpoints_safely() -> None:
     _allow_what_mmengine_stores()
     checkpoint.CheckpointLoader.register_scheme(
         prefixes='', loader=load_from_local, force=True)
-    checkpoint.load_url = functools.partial(
-        checkpoint.load_url, weights_only=not _trusted())
+    download = checkpoint.load_url
+
+    @functools.wraps(download)
+    def load_url(*args, **kwargs) -> Any:
+        if _trusted():
+            return download(*args, **kwargs)
+        return _without_code(download(*args, **kwargs, weights_only=True))
+
+    checkpoint.load_url = load_url
     # What the fork loads by itself, such as weights of torchvision.
     if hasattr(checkpoint, '_safe_torch_load'):
         checkpoint._safe_torch_load = load_safely
@@ -54,15 +61,36 @@ def load_safely(file: Any, map_location: Any = None, **_) -> Any:
     if _trusted():
         return torch.load(file, map_location=map_location, weights_only=False)
     try:
-        return torch.load(file, map_location=map_location, weights_only=True)
+        return _without_code(
+            torch.load(file, map_location=map_location, weights_only=True))
     except pickle.UnpicklingError as error:
-        found = re.search(r'GLOBAL ([\w.]+)', str(error))
-        found = f'it asks for {found.group(1)}' if found else str(
-            error).split('\n')[0]
+        found = re.search(r"GLOBAL ([\w.]+)|but got <class '([\w.]+)'>",
+                          str(error))
+        if found is None:
+            raise pickle.UnpicklingError(
+                f'{file} is no checkpoint of PyTorch, or is damaged; write or '
+                'download it again') from error
         raise pickle.UnpicklingError(
             f'{file} was not loaded, because it holds more than weights and '
-            f'logs: {found}. Such a file can run code. If you trust whoever '
-            f'made it, set the environment variable {TRUST}=1') from error
+            f'logs: it asks for {found.group(1) or found.group(2)}. Such a '
+            'file can run code. If you trust whoever made it, set the '
+            f'environment variable {TRUST}=1') from error
+
+
+def _without_code(checkpoint: Any) -> Any:
+    """The checkpoint without the configs that MMEngine would execute.
+
+    They are Python files as text, run when a training is resumed, or when an
+    inferencer gets no config.
+    """
+    if isinstance(checkpoint, dict):
+        hub = checkpoint.get('message_hub')
+        for part in (checkpoint.get('meta'),
+                     hub.get('runtime_info') if isinstance(hub, dict) else {}):
+            if isinstance(part, dict):
+                for name in ('config', 'cfg'):
+                    part.pop(name, None)
+    return checkpoint
 
 
 def _trusted() -> bool:
@@ -78,7 +106,8 @@ def _allow_what_mmengine_stores() -> None:
     builders = [core.multiarray._reconstruct, core.multiarray.scalar]
     dtypes = [
         type(np.dtype(kind))
-        for kind in ('f2', 'f4', 'f8', 'i4', 'i8', 'u1', 'u4', '?')
+        for kind in ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2',
+                     'u4', 'u8', '?', 'U1', 'S1')
     ]
     torch.serialization.add_safe_globals([
         HistoryBuffer,

@@ -14,7 +14,7 @@ def name_layers_plainly() -> None:
 
     def add_params_by_plain_names(self, params: List[dict], module: Any,
                                   **kwargs) -> None:
-        if hasattr(module, 'student'):
+        if hasattr(getattr(module, 'student', None), 'backbone'):
             module = _PlainNames(module)
         add_params(self, params, module, **kwargs)
 

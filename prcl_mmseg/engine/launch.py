@@ -43,19 +43,20 @@ def adapt_to_run(cfg: Config, launcher: str) -> None:
     if not on_gpu or processes == 1:
         replace_sync_bn(cfg._cfg_dict)
         cfg.pop('sync_bn', None)
-    if not on_gpu:
-        keep_freed_memory()
-        if launcher != 'none':
-            _communicate_on_cpu(cfg)
+    if launcher != 'none' and not on_gpu:
+        _communicate_on_cpu(cfg)
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep the memory of freed tensors for the next ones.
+    """Let glibc keep the memory of freed tensors for the next training step.
 
     By default it returns each large block to the system, which clears every
     page when it is asked for again. With large batches that takes up to a
-    quarter of a training step. Other C libraries are left as they are.
+    quarter of a training step. Other C libraries are left as they are, and
+    so is the memory of a machine that trains on GPUs.
     """
+    if torch.cuda.is_available():
+        return
     if platform.libc_ver()[0] != 'glibc':
         return
     libc = ctypes.CDLL(None)

@@ -97,7 +97,9 @@ def test_what_checkpoints_hold_loads_safely(tmp_path):
     content = dict(
         history=HistoryBuffer([1.0, 2.0], [1, 1]),
         numbers=[np.float64(1), np.int64(2), np.float32(3), np.bool_(True)],
-        arrays=[np.arange(3, dtype=kind) for kind in ('u1', 'f2', 'i4')])
+        arrays=[np.arange(3, dtype=kind)
+                for kind in ('u1', 'f2', 'i4', 'i1', 'i2', 'u2', 'u8')],
+        names=np.array(['cat', 'dog']))
     torch.save(content, tmp_path / 'content.pth')
     loaded = torch.load(tmp_path / 'content.pth', weights_only=True)
     assert loaded['history'].current() == 2

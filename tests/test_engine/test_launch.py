@@ -111,18 +111,11 @@ def test_launchers_that_cannot_work(machine, gpu, launcher, message):
         adapt_to_run(make_config(), launcher)
 
 
-@pytest.mark.parametrize('gpu', [True, False])
-def test_freed_memory_is_kept_on_the_cpu(machine, monkeypatch, gpu):
+@pytest.mark.parametrize('gpu, library, parameters', [
+    (False, 'glibc', [-4, -1]), (False, 'musl', []), (True, 'glibc', [])])
+def test_freed_memory_is_kept_by_glibc_on_the_cpu(machine, monkeypatch, gpu,
+                                                  library, parameters):
     machine(gpu=gpu)
-    calls = []
-    monkeypatch.setattr(launch, 'keep_freed_memory', lambda: calls.append(1))
-    adapt_to_run(make_config(), launcher='none')
-    assert len(calls) == (0 if gpu else 1)
-
-
-@pytest.mark.parametrize('library, parameters', [('glibc', [-4, -1]),
-                                                 ('musl', [])])
-def test_other_c_libraries_are_left_alone(monkeypatch, library, parameters):
     set_ = []
 
     class Library:

@@ -5,6 +5,7 @@ import os
 import pickle
 import struct
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,38 @@ def test_tools_refuse_it(experiment, tmp_path, call_tool, tool, capsys):
     assert not mark.exists()
     said = str(error.value) + capsys.readouterr().err
     assert str(path) in said and TRUST in said
+
+
+@pytest.mark.parametrize('place', ['meta.config', 'meta.cfg', 'hub.cfg'])
+def test_configs_of_a_checkpoint_are_not_executed(experiment, tmp_path,
+                                                  place):
+    """MMEngine runs them to resume, or to infer without a config."""
+    path, mark = tmp_path / 'hostile.pth', tmp_path / 'ran'
+    content = torch.load(experiment.checkpoint, weights_only=False)
+    meta = content.setdefault('meta', {})
+    meta.update(epoch=0, iter=1)
+    info = content.setdefault('message_hub', dict(
+        log_scalars={}, runtime_info={}, resumed_keys={}))['runtime_info']
+    part, name = place.split('.')
+    code = f'import os\nos.system("touch {mark}")\n'
+    (meta if part == 'meta' else info)[name] = code
+    torch.save(content, path)
+    loaded = CheckpointLoader.load_checkpoint(str(path))
+    assert 'state_dict' in loaded
+    for load in (resume, lambda _, path: MMSegInferencer(
+            weights=path, device='cpu')):
+        with suppress(Exception):
+            load(experiment, str(path))
+        assert not mark.exists()
+
+
+@pytest.mark.parametrize('content', [b'<html>', b'', b'PK\x03\x04cut'])
+def test_a_damaged_file_is_called_damaged(tmp_path, content):
+    path = tmp_path / 'damaged.pth'
+    path.write_bytes(content)
+    with pytest.raises(Exception) as error:
+        CheckpointLoader.load_checkpoint(str(path))
+    assert TRUST not in str(error.value)
 
 
 def test_who_trusts_a_file_can_load_it(experiment, tmp_path, monkeypatch):

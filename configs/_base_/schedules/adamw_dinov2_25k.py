@@ -10,3 +10,4 @@ optim_wrapper = dict(
             ln2=dict(decay_mult=0.),
             decode_head=dict(lr_mult=40.),
             variance_branch=dict(lr_mult=12.))))
+param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0, by_epoch=False)]

@@ -128,7 +128,7 @@ class PixelNegatives(Negatives):
             anchors.mean.reshape(-1, 1, dims),
             anchors.var.reshape(-1, 1, dims))
         scores = scene.similarity.score(alone, scene.pixels,
-                             index.view(-1, self.num_negatives))
+                                        index.view(-1, self.num_negatives))
         return NegativeScores(
             scores.view(groups, num_queries, self.num_negatives))
 
@@ -152,7 +152,7 @@ class PrototypeNegatives(Negatives):
               scene: ContrastScene) -> NegativeScores:
         every = torch.arange(len(scene.available), device=classes.device)
         scores = scene.similarity.score(anchors, scene.prototypes,
-                             every.expand(len(classes), -1))
+                                        every.expand(len(classes), -1))
         excluded = (every == classes[:, None]) | ~scene.available
         log_weight = scores.new_zeros(excluded.shape).masked_fill(
             excluded, float('-inf'))

@@ -68,6 +68,10 @@ class PseudoLabelLoss(nn.Module):
         num_valid = view.labeled.sum().clamp(min=1)
         return self.loss_weight * (weight * loss).sum() / num_valid
 
+    def update(self, weak: View) -> None:
+        """Let the threshold follow the labeller; once a step, before use."""
+        self.threshold.update(weak)
+
     def image_weight(self, view: View) -> Tensor:
         """Share of sure pixels of each image, (N,); 0 without valid ones."""
         return self._sure(view).sum((1, 2)) / view.labeled.sum(

@@ -51,9 +51,9 @@ class EMATeacher(MomentumAnnealingEMA):
         steps = int(self.steps)
         self._weight = max(self.momentum, self.gamma / (self.gamma + steps))
         super().update_parameters(model)
-        for name, source in model.named_buffers():
+        for target, source in zip(self.module.buffers(), model.buffers()):
             if not source.is_floating_point():
-                self.avg_parameters[name].copy_(source)
+                target.copy_(source)
 
     def avg_func(self, averaged_param: Tensor, source_param: Tensor,
                  steps: int) -> None:

@@ -150,19 +150,25 @@ class SegmentorWithRoles(BaseSegmentor):
     def _fit_state_dict(self, state_dict: dict, prefix: str, *_) -> None:
         """Give every network the weights that a checkpoint has for it.
 
-        A network that the checkpoint lacks gets those of another role, or of
-        the plain segmentor that the checkpoint holds. Heads are unwrapped
-        where they don't embed here. The teacher's count of steps, which
-        published weights lack, starts anew.
+        A network that the checkpoint lacks gets those of the student, then of
+        the teacher, or of the plain segmentor that the checkpoint holds.
+        Heads are unwrapped where they don't embed here. The teacher's count
+        of steps, which published weights lack, starts anew.
+
+        Raises:
+            ValueError: If the checkpoint holds no weights of a network.
         """
         places = {
             role: f'{prefix}networks.{role}.'
             f'{"module." if role == "teacher" else ""}'
             for role in ('student', 'teacher')
         }
-        if self.teacher is not None:
-            state_dict.setdefault(f'{prefix}networks.teacher.steps',
-                                  self.teacher.steps)
+        names = list(state_dict)[:3]
+        steps = f'{prefix}networks.teacher.steps'
+        if self.teacher is None:
+            state_dict.pop(steps, None)
+        else:
+            state_dict.setdefault(steps, self.teacher.steps.clone())
         found = {
             role: _take(state_dict, place)
             for role, place in places.items()
@@ -173,10 +179,16 @@ class SegmentorWithRoles(BaseSegmentor):
         for role in self.roles:
             weights = found[role] or found['student'] or found[
                 'teacher'] or plain
+            if not weights:
+                raise ValueError(
+                    'the checkpoint holds no weights of a network: none of '
+                    'its names begins with networks.student, networks.teacher '
+                    f'or a part of a plain segmentor; it has {names}. Give a '
+                    'checkpoint of this version or of mmseg')
             if embedding_head(self.network(role)) is None:
                 weights = unwrap_heads(weights)
             state_dict.update({
-                places[role] + name: weight
+                places[role] + name: weight.clone()
                 for name, weight in weights.items()
             })
 

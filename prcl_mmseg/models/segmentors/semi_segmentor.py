@@ -2,9 +2,10 @@
 from typing import Any, Dict, Optional, Tuple, Union
 
 import torch
+from mmengine.model import ModuleDict
 from mmseg.registry import MODELS
 from mmseg.utils import OptSampleList, SampleList
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...gaussian import DiagonalGaussian
 from ..data_preprocessors import real_pixels
@@ -88,7 +89,7 @@ class SemiSegmentor(SegmentorWithRoles):
             segmentor = term.adapt(segmentor)
         super().__init__(segmentor, teacher, predict_with, init_cfg)
         self.num_classes = num_classes
-        self.terms = nn.ModuleDict(built)
+        self.terms = ModuleDict(built)
         for term in self.terms.values():
             term.attach(self.student)
         self.strategy = Strategy()
@@ -179,7 +180,11 @@ class SemiSegmentor(SegmentorWithRoles):
         """
         network = self.network(role)
         with evaluating(network):
-            return predict_logits(network, images, embed=embed)
+            result = predict_logits(network, images, embed=embed)
+        # Autocast may keep half-precision weights of a pass without gradient,
+        # which the student's own pass must not use.
+        torch.clear_autocast_cache()
+        return result
 
     def pseudo_label(self, images: Tensor, data_samples: SampleList) -> View:
         """What the strategy's labeller says of weakly augmented images."""

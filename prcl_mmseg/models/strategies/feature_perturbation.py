@@ -13,12 +13,14 @@ class FeaturePerturbation(nn.Module, metaclass=ABCMeta):
     """Scales the channels of what enters the decoder, view by view.
 
     Features may be maps (N, C, h, w), tokens (N, L, C) or vectors (N, C), in
-    tuples, lists and dicts of them. Those of as many channels, such as the
-    layers of a ViT, get the same factors.
+    tuples, lists and dicts of them. Where ``shared`` holds, those of as many
+    channels, such as the layers of a ViT, get the same factors.
 
     Args:
         views (Sequence[str]): Names of the views that are perturbed.
     """
+
+    shared = True
 
     def __init__(self, views: Sequence[str]) -> None:
         super().__init__()
@@ -37,7 +39,7 @@ class FeaturePerturbation(nn.Module, metaclass=ABCMeta):
         def scale(feature: Tensor) -> Tensor:
             axis = 1 if feature.dim() == 4 else -1
             channels = feature.shape[axis]
-            if channels not in factors:
+            if channels not in factors or not self.shared:
                 factors[channels] = self._factors(sizes, channels,
                                                   feature.device)
             shape = [len(feature)] + [1] * (feature.dim() - 1)
@@ -63,7 +65,7 @@ class FeaturePerturbation(nn.Module, metaclass=ABCMeta):
 
 @MODELS.register_module()
 class ChannelDropout(FeaturePerturbation):
-    """Drops each channel of a view by itself, as UniMatch V1 does.
+    """Drops each channel of each feature by itself, as UniMatch V1 does.
 
     Args:
         views (Sequence[str]): Names of the views. Defaults to ('dropped', ).
@@ -73,6 +75,8 @@ class ChannelDropout(FeaturePerturbation):
     Raises:
         ValueError: If ``prob`` is not in [0, 1).
     """
+
+    shared = False
 
     def __init__(self,
                  views: Sequence[str] = ('dropped', ),

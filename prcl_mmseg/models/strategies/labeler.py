@@ -13,8 +13,9 @@ class Labeler:
     """Pseudo-labels ŷ = argmax and confidences ĉ = max softmax of weak views.
 
     Args:
-        network (str): Who labels, in evaluation mode: 'teacher', or 'student'
-            as in FixMatch and UniMatch V1. Defaults to 'teacher'.
+        network (str): Who labels: 'teacher', or 'student' as in FixMatch and
+            UniMatch V1. In evaluation mode and a pass of its own, where the
+            published codes label in the training pass. Defaults to 'teacher'.
         prototype_weight (float): Weight with which the prototypes of a
             contrast join the classifier, see :func:`fuse_logits`. Defaults
             to 0: they don't.

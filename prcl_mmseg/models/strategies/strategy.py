@@ -1,13 +1,14 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from typing import Any, Dict
 
+from mmengine.model import BaseModule
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
 from ..structures import NetworkOutput, View
 
 
-class Strategy(nn.Module):
+class Strategy(BaseModule):
     """How unlabelled images teach. This one leaves them out.
 
     A strategy makes views of the unlabelled images, with pseudo-labels and

@@ -27,7 +27,8 @@ class WeakToStrong(Strategy):
             'strong'.
         feature_perturbation (dict, optional): What is done to the features
             of views between encoder and decoder. Defaults to None.
-        loss (dict): Config of L_unsup.
+        loss (dict): Config of L_unsup, with the methods of
+            ``PseudoLabelLoss``: call, ``update`` and ``image_weight``.
         supervised_weight (float): Weight w of the heads' own losses.
             Defaults to 1.
 
@@ -68,7 +69,7 @@ class WeakToStrong(Strategy):
                    data_samples: SampleList) -> Dict[str, View]:
         """Label the weak view, and augment it into each view."""
         weak = self.labeler(model, images, data_samples)
-        self.loss.threshold.update(weak)
+        self.loss.update(weak)
         return {name: augment(weak) for name, augment in self.augments.items()}
 
     def perturb(self, features: Any, views: Dict[str, View]) -> Any:

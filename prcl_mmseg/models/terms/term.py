@@ -2,13 +2,14 @@
 from abc import ABCMeta, abstractmethod
 from typing import Dict, Optional, Tuple
 
+from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...gaussian import DiagonalGaussian
 from ..structures import ClassSums, NetworkOutput, View
 
 
-class Term(nn.Module, metaclass=ABCMeta):
+class Term(BaseModule, metaclass=ABCMeta):
     """Something that is learnt, or watched, in a training step of any kind.
 
     A term reads what the student says of all views and adds losses, or

@@ -126,3 +126,13 @@ def test_copying_makes_it_equal_again():
     teacher.copy_student(student)
     for name, value in student.state_dict().items():
         assert teacher.module.state_dict()[name].equal(value)
+
+
+def test_integer_buffers_outside_the_state_dict_are_copied():
+    """Such as the position indices of Swin in timm."""
+    student = nn.Linear(2, 2)
+    student.register_buffer('index', torch.arange(3), persistent=False)
+    teacher = EMATeacher(student)
+    student.index = student.index + 1
+    teacher.update_parameters(student)
+    assert teacher.module.index.tolist() == [1, 2, 3]

@@ -234,6 +234,23 @@ def _plain_names(network):
             yield re.sub(r'(decode_head\.(\d+\.)?)head\.', r'\1', name), value
 
 
+@pytest.mark.parametrize('content', [
+    {}, {'student.backbone.conv1.weight': torch.zeros(1)},
+    {'terms.contrast.bank.count': torch.zeros(3)}
+])
+@pytest.mark.parametrize('name', ['supervised', 'prcl'])
+def test_a_checkpoint_without_a_network_is_refused(tmp_path, name, content):
+    torch.save(dict(state_dict=content), tmp_path / 'other.pth')
+    with pytest.raises(ValueError, match='no weights of a network'):
+        load_checkpoint(build(name), str(tmp_path / 'other.pth'))
+
+
+def test_a_student_alone_takes_a_teachers_checkpoint_whole():
+    """Nothing of it is left over but the teacher itself."""
+    weights = build('mean_teacher').state_dict()
+    build('fixmatch').load_state_dict(weights)
+
+
 def test_other_class_counts_load_the_rest(tmp_path, capsys):
     theirs, mine = build('mean_teacher'), build('prcl', num_classes=5)
     torch.save(dict(state_dict=theirs.state_dict()), tmp_path / 'theirs.pth')

@@ -96,7 +96,7 @@ def main() -> None:
             if (method, role) == ('prcl', 'teacher'):
                 picture = draw(samples[:6],
                                runner.val_dataloader.dataset.metainfo,
-                               osp.join(args.work_dir, 'probability.png'))
+                               osp.join(args.work_dir, 'uncertainty.png'))
 
     classes = runner.val_dataloader.dataset.metainfo['classes']
     table = PrettyTable(['IoU (%)', *columns])

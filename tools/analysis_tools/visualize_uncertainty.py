@@ -42,7 +42,7 @@ def parse_args() -> tuple:
         help='data set of the config; val by default')
     parser.add_argument(
         '--out',
-        default='probability.png',
+        default='uncertainty.png',
         help='PNG file to write; many images go to _1, _2 and so on')
     parser.add_argument(
         '--max-images',

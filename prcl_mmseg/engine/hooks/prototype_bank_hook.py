@@ -7,7 +7,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from ...models import PrototypeBank
-from .unwrap import optimizer_stepped, unwrap_model
+from .unwrap import optimizer_stepped, prototype_banks
 
 
 @HOOKS.register_module()
@@ -37,9 +37,7 @@ class PrototypeBankHook(Hook):
                          data_batch: DATA_BATCH = None,
                          outputs: Optional[dict] = None) -> None:
         """Commit, then log."""
-        for bank in unwrap_model(runner.model).modules():
-            if not isinstance(bank, PrototypeBank):
-                continue
+        for bank in prototype_banks(runner.model):
             if optimizer_stepped(runner):
                 bank.commit()
             if self.every_n_train_iters(runner, self.log_interval):

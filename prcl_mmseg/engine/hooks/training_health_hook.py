@@ -8,8 +8,8 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor
 
-from ...models import PrototypeBank, Term, TrainingHealth
-from .unwrap import unwrap_model
+from ...models import TrainingHealth
+from .unwrap import prototype_banks, terms_of, unwrap_model
 
 # What to do about a loss that stays 0.
 CURES = dict(
@@ -78,7 +78,7 @@ class TrainingHealthHook(Hook):
                           batch_idx: int,
                           data_batch: DATA_BATCH = None) -> None:
         """Ask for the gradients if this iteration is looked at."""
-        for term in _terms(runner):
+        for term in terms_of(runner.model):
             if isinstance(term, TrainingHealth):
                 term.gradients_wanted = self.every_n_train_iters(
                     runner, self.interval)
@@ -93,7 +93,7 @@ class TrainingHealthHook(Hook):
             return
         self._watch_losses(runner)
         sums: Dict[str, Tensor] = {}
-        for term in _terms(runner):
+        for term in terms_of(runner.model):
             sums.update(term.class_sums.read())
         if 'pseudo_labels' not in sums:
             return
@@ -178,11 +178,10 @@ class TrainingHealthHook(Hook):
         if 'anchors' in sums:
             columns['anchors per step'] = sums['anchors'] / self._table_steps
             columns['pixel σ²'] = sums['variance'] / sums['pixels']
-        for bank in unwrap_model(runner.model).modules():
-            if isinstance(bank, PrototypeBank):
-                variance = bank.prototypes().var.mean(dim=1)
-                columns['prototype σ²'] = variance.where(
-                    bank.seen, torch.nan).cpu()
+        for bank in prototype_banks(runner.model):
+            variance = bank.prototypes().var.mean(dim=1)
+            columns['prototype σ²'] = variance.where(bank.seen,
+                                                     torch.nan).cpu()
         names = _class_names(runner, len(sums['labels']))
         runner.logger.info(f'Classes in the last {self._table_steps} '
                            f'iterations:\n{_format_table(names, columns)}')
@@ -197,12 +196,6 @@ class TrainingHealthHook(Hook):
             })
         runner.visualizer.add_scalars(scalars, step=runner.iter + 1)
         self._since_table, self._table_steps = {}, 0
-
-
-def _terms(runner: Runner) -> List[Term]:
-    """The model's terms; a model of mmseg itself has none."""
-    terms = getattr(unwrap_model(runner.model), 'terms', {})
-    return list(terms.values())
 
 
 def _effective_classes(pixels: Tensor) -> float:

@@ -11,9 +11,9 @@ from mmengine.hooks import Hook
 from mmengine.hooks.hook import DATA_BATCH
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
-from torch import nn
 
 from ...datasets.pipeline_check import leaf_datasets, without_masks
+from ...models.segmentors.modes import evaluating
 from ...visualization import load_items, paint_sheet, predict_panels
 from .unwrap import unwrap_model
 
@@ -73,7 +73,7 @@ class UncertaintyVisualizationHook(Hook):
                 'hook')
         val = runner.val_loop.dataloader.dataset
         unlabeled = getattr(runner.train_dataloader.dataset, 'unlabeled', None)
-        with _undisturbed(runner.model):
+        with _undisturbed():
             if self.num_val:
                 self._items['val'] = load_items(val, self.num_val)
             if self.num_unlabeled and unlabeled is not None:
@@ -95,8 +95,7 @@ class UncertaintyVisualizationHook(Hook):
         metainfo = runner.val_loop.dataloader.dataset.metainfo
         model = unwrap_model(runner.model)
         for name, items in self._items.items():
-            with _undisturbed(model):
-                model.eval()
+            with _undisturbed(), evaluating(model):
                 panels = predict_panels(model, items, self.max_side)
             sheet = paint_sheet(panels, metainfo['classes'],
                                 metainfo['palette'])
@@ -105,9 +104,8 @@ class UncertaintyVisualizationHook(Hook):
 
 
 @contextmanager
-def _undisturbed(model: nn.Module) -> Iterator[None]:
-    """Put random states and modes back afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
+def _undisturbed() -> Iterator[None]:
+    """Put random states back afterwards."""
     states = random.getstate(), np.random.get_state()
     devices = []
     if torch.cuda.is_available():
@@ -118,5 +116,3 @@ def _undisturbed(model: nn.Module) -> Iterator[None]:
         finally:
             random.setstate(states[0])
             np.random.set_state(states[1])
-            for module, mode in modes:
-                module.training = mode

@@ -21,8 +21,8 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
+from prcl_mmseg.engine.hooks.unwrap import prototype_banks
 from prcl_mmseg.engine.launch import adapt_to_run, keep_freed_memory
-from prcl_mmseg.models import PrototypeBank
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 # Prefixes of configs; '+contrast' adds the probabilistic contrast where there
@@ -90,9 +90,8 @@ class Step:
             loss, _ = self.model.parse_losses(losses)
         self.optim_wrapper.update_params(loss)
         self.model.update_teacher()
-        for module in self.model.modules():
-            if isinstance(module, PrototypeBank):
-                module.commit()
+        for bank in prototype_banks(self.model):
+            bank.commit()
 
     def parts(self) -> Dict[str, float]:
         """Seconds of the parts of one step."""

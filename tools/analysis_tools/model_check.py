@@ -22,6 +22,7 @@ from prcl_mmseg.models.decode_heads import (ProbabilisticDecodeHead,
                                             decode_heads, embedding_head)
 from prcl_mmseg.models.segmentors import SemiSegmentor
 from prcl_mmseg.models.segmentors.adaptation import adapt_segmentor
+from prcl_mmseg.models.segmentors.network_pass import predict_logits
 from prcl_mmseg.models.terms import TrainingHealth
 
 # Neither square nor a multiple of anything, as test images are.
@@ -178,9 +179,8 @@ def describe_embedding(model: SemiSegmentor,
         return {}
     images = _network_input(model, crop_size)
     size = tuple(images.shape[2:])
-    meta = dict(img_shape=size, pad_shape=size, ori_shape=size)
     with head.record() as recorded:
-        model.student.encode_decode(images, [meta])
+        predict_logits(model.student, images, embed=False)
     feature = recorded.feature(size)
     return dict(
         layer=recorded.layer,
@@ -210,10 +210,10 @@ def check_export(model: SemiSegmentor, segmentor: dict,
                 own[name], weights[name]):
             raise ValueError(f'{name} did not reach the plain segmentor')
     images = _network_input(model, crop_size)
-    size = tuple(images.shape[2:])
-    meta = dict(img_shape=size, pad_shape=size, ori_shape=size)
-    expected = model.student.eval().encode_decode(images, [meta])
-    if not torch.equal(plain.encode_decode(images, [meta]), expected):
+    expected, own = (
+        predict_logits(network, images, embed=False)[0]
+        for network in (model.student.eval(), plain))
+    if not torch.equal(own, expected):
         raise ValueError('the plain segmentor predicts something else than '
                          'the student')
 

@@ -89,6 +89,15 @@ class ClassEvidence:
             kept[:, None] * self.information + other.information,
             kept * self.count + other.count)
 
+    def finite(self) -> 'ClassEvidence':
+        """This without the classes that have NaN or infinite numbers."""
+        numbers = self.precision + self.information + self.count[:, None]
+        known = numbers.isfinite().all(dim=1)
+        return ClassEvidence(
+            self.precision.where(known[:, None], 0.0),
+            self.information.where(known[:, None], 0.0),
+            self.count.where(known, 0.0))
+
     def prototypes(self,
                    variance: str = 'mean_precision',
                    min_var: float = 1e-6) -> DiagonalGaussian:

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ...gaussian import DiagonalGaussian, check_reduction
-from .pairwise_backends.blocks import log_sum_, safe_halvings
+from .pairwise_backends.blocks import STEEPEST, log_sum_, safe_halvings
 from .pairwise_mls import score_from_energy
 
 # Numbers in one (anchors, clusters, D) block.
@@ -59,6 +59,8 @@ class _ClusteredEnergy(torch.autograd.Function):
                 cluster_var: Tensor, offset: Tensor) -> Tensor:
         ctx.save_for_backward(mean, var, centre, cluster_var, offset)
         energy = mean.new_empty(len(mean), *offset.shape[:2])
+        if not energy.numel():
+            return energy
         linear, square = offset.mT.mul(-2), offset.square().mT
         halvings = safe_halvings(var, cluster_var)
         for rows, diff, inverse in _blocks(mean, var, centre, cluster_var):
@@ -89,8 +91,9 @@ class _ClusteredEnergy(torch.autograd.Function):
             if needs_var:
                 squares = (weight @ square).transpose(0, 1)
                 spread = squares + diff * (total * diff - 2 * offsets)
-                grad_var[rows] = (inverse *
-                                  (total - inverse * spread)).sum(1)
+                curve = inverse * (total - inverse * spread)
+                # For a σ² of 1e-20 it would leave the range of fp32.
+                grad_var[rows] = curve.clamp_(-STEEPEST**2, STEEPEST**2).sum(1)
         return grad_mean, grad_var, None, None, None
 
 
@@ -98,7 +101,7 @@ def _blocks(mean: Tensor, var: Tensor, centre: Tensor, cluster_var: Tensor
             ) -> Iterator[Tuple[slice, Tensor, Tensor]]:
     """Anchors with their d and w, both (a, C, D)."""
     size = _BLOCK_SIZE['cpu' if mean.device.type == 'cpu' else 'accelerator']
-    at_once = max(1, size // centre.numel())
+    at_once = max(1, size // max(1, centre.numel()))
     for start in range(0, len(mean), at_once):
         rows = slice(start, start + at_once)
         yield (rows, mean[rows, None] - centre,

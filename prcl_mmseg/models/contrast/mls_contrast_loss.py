@@ -2,6 +2,7 @@
 from typing import Dict, Union
 
 import torch
+import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
@@ -91,6 +92,13 @@ class MLSContrastLoss(nn.Module):
             with their prototype and with their negatives),
             'anchor_classes', and 'anchors' of each class, (C,).
         """
+        if not len(label):
+            # Something to draw from; it does not count.
+            pixels = DiagonalGaussian(
+                F.pad(pixels.mean, (0, 0, 0, 1)),
+                F.pad(pixels.var, (0, 0, 0, 1), value=1.0))
+            label, valid, target_prob = (
+                F.pad(value, (0, 1)) for value in (label, valid, target_prob))
         scene = self._scene(pixels, label, valid, evidence, bank, similarity)
         hard = self.anchors.candidates(label, valid, target_prob,
                                        len(evidence.count))

@@ -51,11 +51,17 @@ class _PairwiseEnergy(torch.autograd.Function):
     def forward(ctx, mean: Tensor, var: Tensor, key_mean: Tensor,
                 key_var: Tensor, index: Tensor) -> Tensor:
         ctx.save_for_backward(mean, var, key_mean, key_var, index)
+        if 0 in (mean.numel(), index.numel()):
+            return mean.new_zeros(*mean.shape[:2], index.shape[1])
         return backend_for(mean).energy(mean, var, key_mean, key_var, index)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> Tuple[Optional[Tensor], ...]:
+        if not grad.numel():
+            mean, var = ctx.saved_tensors[:2]
+            return (torch.zeros_like(mean), torch.zeros_like(var), None, None,
+                    None)
         grad_mean, grad_var = backend_for(grad).gradients(
             grad.contiguous(), *ctx.saved_tensors,
             *ctx.needs_input_grad[:2])

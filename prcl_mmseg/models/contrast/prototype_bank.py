@@ -81,13 +81,20 @@ class PrototypeBank(nn.Module):
         """
         return self.evidence.prototypes(variance, self.min_var)
 
+    def discard(self) -> None:
+        """Forget what was collected, when the optimizer skipped its step."""
+        self._pending = None
+
     @torch.no_grad()
     def commit(self) -> None:
-        """Fuse what was collected into the bank, forgetting a little."""
+        """Fuse what was collected into the bank, forgetting a little.
+
+        Classes whose evidence isn't finite stay as they are.
+        """
         if self._pending is None:
             return
-        after = self.preview(self._pending)
-        self._pending = None
+        after = self.preview(self._pending.finite())
+        self.discard()
         self.precision.copy_(after.precision)
         self.information.copy_(after.information)
         self.count.copy_(after.count)

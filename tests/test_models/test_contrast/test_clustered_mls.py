@@ -91,3 +91,26 @@ def test_keys_are_constants():
     clustered_mls(anchors, clusters, offset).sum().backward()
     assert anchors.mean.grad is not None and anchors.var.grad is None
     assert all(constant.grad is None for constant in constants)
+
+
+@pytest.mark.parametrize('shape', [(0, 4, 5, 8), (3, 4, 0, 8), (3, 0, 5, 8)])
+def test_nothing_to_score_gives_no_scores_and_no_gradient(shape):
+    anchors, clusters, offset = make(*shape)
+    anchors.mean.requires_grad_()
+    score = clustered_mls(anchors, clusters, offset)
+    score.sum().backward()
+    assert score.shape == shape[:3]
+    assert not anchors.mean.grad.any()
+
+
+def test_tiny_variances_give_finite_scores_and_gradients():
+    anchors, clusters, offset = make(7, 4, 5, 8, scale=1e-20)
+    leaves = anchors.mean.requires_grad_(), anchors.var.requires_grad_()
+    score = clustered_mls(anchors, clusters, offset)
+    expected = materialized(
+        DiagonalGaussian(*(leaf.double() for leaf in leaves)),
+        DiagonalGaussian(clusters.mean.double(), clusters.var.double()),
+        offset.double())
+    torch.testing.assert_close(score.double(), expected, rtol=1e-4, atol=0)
+    score.sum().backward()
+    assert all(leaf.grad.isfinite().all() for leaf in leaves)

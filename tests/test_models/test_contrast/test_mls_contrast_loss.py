@@ -252,3 +252,28 @@ def test_bad_settings_are_named(settings, message):
 def test_an_unknown_setting_is_refused(name):
     with pytest.raises(TypeError, match=name):
         MLSContrastLoss(**{name: 1})
+
+
+@pytest.mark.parametrize('negatives', NEGATIVES)
+@pytest.mark.parametrize('prototypes', ['batch', 'bank'])
+@pytest.mark.parametrize('num_pixels, var', [(0, 1.), (1, 1e-20),
+                                             (40, 1e-20)])
+def test_no_pixels_and_tiny_variances_give_finite_gradients(
+        negatives, prototypes, num_pixels, var):
+    torch.manual_seed(0)
+    mean = torch.randn(num_pixels, DIMS, requires_grad=True)
+    var = torch.full((num_pixels, DIMS), var, requires_grad=True)
+    pixels = DiagonalGaussian(mean, var)
+    label = torch.arange(num_pixels) % NUM_CLASSES
+    valid = torch.ones(num_pixels, dtype=torch.bool)
+    loss = MLSContrastLoss(
+        negatives=negatives, prototypes=prototypes)(
+            pixels, label, valid, torch.full((num_pixels, ), 0.5),
+            ClassEvidence.from_pixels(pixels.detach(), label, valid,
+                                      NUM_CLASSES),
+            PrototypeBank(NUM_CLASSES, DIMS), MutualLikelihood())
+    loss['loss_contrast'].backward()
+    assert loss['loss_contrast'].isfinite()
+    assert mean.grad.isfinite().all() and var.grad.isfinite().all()
+    if num_pixels < 2:
+        assert loss['loss_contrast'] == 0

@@ -31,6 +31,17 @@ for groups, anchors, dims, pixels, keys in (
             assert (one is None) == (other is None)
             if one is not None:
                 torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
+for var in (1e-20, 1e3):
+    scene = (torch.randn(2, 3, 7), torch.full((2, 3, 7), var),
+             torch.randn(5, 7), torch.full((5, 7), var),
+             torch.randint(5, (2, 4)))
+    torch.testing.assert_close(
+        fused.energy(*scene), blocks.energy(*scene), rtol=1e-5, atol=1e-4)
+    grad = torch.randn(2, 3, 4).abs()
+    for one, other in zip(fused.gradients(grad, *scene, True, True),
+                          blocks.gradients(grad, *scene, True, True)):
+        assert one.isfinite().all()
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
 """
 
 

@@ -134,3 +134,39 @@ def test_gradients_are_computed_only_where_asked(wanted, scene):
                                  anchors.var.detach(), keys.mean.detach(),
                                  keys.var.detach(), index, *wanted)
     assert tuple(value is not None for value in gradients) == wanted
+
+
+@pytest.mark.parametrize('groups, num_anchors, num_keys',
+                         [(0, 5, 3), (2, 0, 3), (2, 5, 0)])
+def test_nothing_to_score_gives_no_scores_and_no_gradient(
+        groups, num_anchors, num_keys):
+    mean = torch.randn(groups, num_anchors, 8, requires_grad=True)
+    anchors = DiagonalGaussian(mean, torch.ones_like(mean))
+    keys = DiagonalGaussian(torch.randn(4, 8), torch.ones(4, 8))
+    index = torch.zeros(groups, num_keys, dtype=torch.int64)
+    score = pairwise_mls(anchors, keys, index)
+    score.sum().backward()
+    assert score.shape == (groups, num_anchors, num_keys)
+    assert not mean.grad.any()
+
+
+def test_no_keys_at_all():
+    anchors = DiagonalGaussian(torch.randn(1, 2, 8), torch.ones(1, 2, 8))
+    nothing = DiagonalGaussian(torch.zeros(0, 8), torch.zeros(0, 8))
+    score = pairwise_mls(anchors, nothing, torch.zeros(1, 0).long())
+    assert score.shape == (1, 2, 0)
+
+
+def test_tiny_variances_score_as_in_double_precision(scene):
+    anchors, keys, index = scene
+    tiny = DiagonalGaussian(anchors.mean, torch.full_like(
+        anchors.var, 1e-20).requires_grad_())
+    keys = DiagonalGaussian(keys.mean, torch.full_like(keys.var, 1e-20))
+    score = pairwise_mls(tiny, keys, index)
+    expected = materialized(
+        DiagonalGaussian(tiny.mean.double(), tiny.var.double()),
+        DiagonalGaussian(keys.mean.double(), keys.var.double()), index, 'sum')
+    torch.testing.assert_close(score.double(), expected, rtol=1e-5, atol=0)
+    # Anchors that score without a weight must not make NaN of 0 times inf.
+    (score * torch.arange(7)).sum().backward()
+    assert tiny.mean.grad.isfinite().all() and tiny.var.grad.isfinite().all()

@@ -216,3 +216,26 @@ def test_bank_follows_the_model(pixels, label):
     bank.commit()
     assert bank.prototypes().mean.dtype == torch.float64
     assert set(bank.state_dict()) == {'precision', 'information', 'count'}
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_evidence_that_is_not_finite_is_never_committed(value):
+    bank = PrototypeBank(2, 3)
+    one = torch.ones(2, 3)
+    bank.collect(ClassEvidence(one, one, torch.ones(2)))
+    bank.commit()
+    faulty = torch.tensor([[1., 1., value], [1., 1., 1.]])
+    bank.collect(ClassEvidence(one, faulty, torch.ones(2)))
+    bank.commit()
+    assert bank.information[0].tolist() == [1, 1, 1]
+    assert (bank.information[1] > 1).all()
+    assert bank.count.isfinite().all()
+
+
+def test_discarded_evidence_is_not_committed():
+    bank = PrototypeBank(2, 3)
+    bank.collect(ClassEvidence(torch.ones(2, 3), torch.ones(2, 3),
+                               torch.ones(2)))
+    bank.discard()
+    bank.commit()
+    assert not bank.seen.any()

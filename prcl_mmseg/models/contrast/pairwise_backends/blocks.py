@@ -9,6 +9,9 @@ from torch import Tensor
 # Numbers in one (groups, anchors, keys, D) block: small enough to stay in a
 # CPU cache, large enough to fill a GPU.
 _BLOCK_SIZE = dict(cpu=2**21, accelerator=2**26)
+# The gradient of σ² has squares of (μ_a-μ_k)/(σ_a²+σ_k²). Up to here they stay
+# in the range of fp32; for a σ² of 1e-20 they would leave it.
+STEEPEST = 1e18
 
 
 class _Block(NamedTuple):
@@ -68,6 +71,7 @@ def gradients(grad: Tensor, mean: Tensor, var: Tensor, key_mean: Tensor,
         if needs_mean:
             _add_weighted_(grad_mean[group], weight, slope, 2.0)
         if needs_var:
+            slope.clamp_(-STEEPEST, STEEPEST)
             curve = inverse.addcmul_(slope, slope, value=-1)
             _add_weighted_(grad_var[group], weight, curve, 1.0)
     return grad_mean, grad_var

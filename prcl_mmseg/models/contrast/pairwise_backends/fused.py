@@ -3,8 +3,9 @@
 
 Everything between the inputs and the (anchors, keys) result stays in
 registers. The forward kernel takes two dimensions at a time, so that a pair
-of divisions and a pair of logarithms cost one each; the product of two
-variances must be representable, which it is between 1e-18 and 1e18.
+of divisions and a pair of logarithms cost one each. The product of two sums of
+variances must be representable; since they are scaled first, it is for
+variances between 1e-21 and 1e15.
 """
 import math
 from typing import Optional, Tuple
@@ -14,8 +15,14 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from .blocks import STEEPEST
+
 # The hardware's logarithm has base 2.
 LN2 = tl.constexpr(math.log(2))
+# Factor on sums of variances, 2**10.
+SCALE = tl.constexpr(1024.0)
+LOG2_SCALE = tl.constexpr(10.0)
+MAX_SLOPE = tl.constexpr(STEEPEST)
 
 
 def energy(mean: Tensor, var: Tensor, key_mean: Tensor, key_var: Tensor,
@@ -112,11 +119,12 @@ def _energy_kernel(mean, var, key_mean, key_var, index, result, num_anchors,
             key_var + key_row + dim + 1, mask=second_key, other=0.5)
         diff1 = mean1[:, None] - key_mean1[None, :]
         diff2 = mean2[:, None] - key_mean2[None, :]
-        total1 = var1[:, None] + key_var1[None, :]
-        total2 = var2[:, None] + key_var2[None, :]
+        total1 = SCALE * (var1[:, None] + key_var1[None, :])
+        total2 = SCALE * (var2[:, None] + key_var2[None, :])
         product = total1 * total2
         squares = diff1 * diff1 * total2 + diff2 * diff2 * total1
-        total += squares / product + LN2 * tl.log2(product)
+        total += (SCALE * squares / product + LN2 *
+                  (tl.log2(product) - 2 * LOG2_SCALE))
 
     place = (group * num_anchors + anchor)[:, None] * num_keys + key[None, :]
     tl.store(result + place, total, mask=is_anchor[:, None] & is_key[None, :])
@@ -152,6 +160,7 @@ def _gradients_kernel(grad, mean, var, key_mean, key_var, index, grad_mean,
         if NEEDS_MEAN:
             sum_mean += weight * slope
         if NEEDS_VAR:
+            slope = tl.minimum(tl.maximum(slope, -MAX_SLOPE), MAX_SLOPE)
             sum_var += weight * (inverse - slope * slope)
 
     if NEEDS_MEAN:

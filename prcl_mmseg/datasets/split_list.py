@@ -13,8 +13,13 @@ _FORMATS = ('Write one image per line: an id (`2007_000032`), an image path '
             '(`images/a.jpg`), or an image path and a mask path separated by '
             'one TAB or by spaces. Where names contain spaces, use the TAB or '
             'double quotes.')
-_ENDS_AS_FILE = re.compile(
-    rf'(?:{"|".join(map(re.escape, FILE_SUFFIXES))})$', re.IGNORECASE)
+_SUFFIX = f'(?:{"|".join(map(re.escape, FILE_SUFFIXES))})'
+_ENDS_AS_FILE = re.compile(rf'{_SUFFIX}\Z', re.IGNORECASE | re.ASCII)
+_GAP_AFTER_FILE = re.compile(
+    rf'(?<=\S){_SUFFIX}( +)', re.IGNORECASE | re.ASCII)
+_LONGEST_SUFFIX = max(map(len, FILE_SUFFIXES))
+# Not str.splitlines(): names may hold what Unicode takes for a line end.
+_LINE_END = re.compile('\r\n|\r|\n')
 
 
 class SplitEntry(NamedTuple):
@@ -60,22 +65,7 @@ def read_split(path: str,
             f'The split list {path} is not a file. Check `ann_file`, which is '
             'relative to `data_root` or else to the working directory. '
             'tools/dataset_converters/semi_splits.py makes such lists.')
-    try:
-        text = fileio.get(path, backend_args=backend_args).decode('utf-8-sig')
-    except UnicodeDecodeError as error:
-        raise ValueError(f'{path} is not UTF-8 text ({error}); a split list '
-                         f'is a text file. {_FORMATS}') from error
-
-    entries = []
-    lines_of: Dict[str, List[int]] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        entry = _parse_line(line, f'{path}, line {number}')
-        entries.append(entry)
-        lines_of.setdefault(entry.image, []).append(number)
-    _refuse_duplicates(path, lines_of)
-    return entries
+    return _parse(fileio.get(path, backend_args=backend_args), path)
 
 
 def format_entry(entry: SplitEntry) -> str:
@@ -89,25 +79,50 @@ def format_entry(entry: SplitEntry) -> str:
         by a TAB where a name contains a space.
 
     Raises:
-        ValueError: If a name contains a TAB, a line break or a double quote.
+        ValueError: If the line would be read as something else: a name with a
+            line break, a TAB or a space at an end, for example.
     """
     names = [name for name in entry if name is not None]
-    if any(re.search(r'[\t\r\n"]', name) for name in names):
-        raise ValueError(
-            f'The names {names} contain a TAB, a line break or a double '
-            'quote, which no split list can hold. Rename the files.')
     spaced = any(' ' in name for name in names)
     if spaced and len(names) == 1:
-        return f'{names[0]}\tNone'
-    return ('\t' if spaced else ' ').join(names)
+        names.append('None')
+    line = ('\t' if spaced else ' ').join(names)
+    try:
+        kept = _parse(line.encode(), 'the list') == [entry]
+    except ValueError:
+        kept = False
+    if not kept:
+        raise ValueError(
+            f'No split list can hold the names {_shorten(names)}: a TAB, a '
+            'line break, a quote or space at an end, a name `None` or bytes '
+            'that are not UTF-8 would be read differently. Rename the files.')
+    return line
+
+
+def _parse(content: bytes, path: str) -> List[SplitEntry]:
+    try:
+        text = content.decode('utf-8-sig')
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path} is not UTF-8 text ({error}); a split list '
+                         f'is a text file. {_FORMATS}') from error
+    entries = []
+    lines_of: Dict[str, List[int]] = {}
+    for number, line in enumerate(_LINE_END.split(text), start=1):
+        if not line.strip():
+            continue
+        entry = _parse_line(line.strip(), f'{path}, line {number}')
+        entries.append(entry)
+        lines_of.setdefault(entry.image, []).append(number)
+    _refuse_duplicates(path, lines_of)
+    return entries
 
 
 def _parse_line(line: str, where: str) -> SplitEntry:
-    columns = _columns(line.strip(), where)
+    columns = _columns(line, where)
     paths = [column.strip().lstrip('/') for column in columns]
-    if not all(paths):
+    if not paths or not all(paths):
         raise ValueError(
-            f'{where}: {line.strip()!r} has an empty path. {_FORMATS}')
+            f'{where}: {_shorten(line)} has an empty path. {_FORMATS}')
     if len(paths) == 1 or paths[1].lower() == 'none':
         return SplitEntry(paths[0])
     return SplitEntry(*paths)
@@ -117,34 +132,41 @@ def _columns(line: str, where: str) -> List[str]:
     if '\t' in line:
         columns = [part for part in line.split('\t') if part.strip()]
     elif line.startswith('"'):
-        reader = csv.reader([line], delimiter=' ', skipinitialspace=True)
-        columns = [part for part in next(reader) if part]
+        try:
+            parts = next(csv.reader([line], delimiter=' ',
+                                    skipinitialspace=True))
+        except csv.Error as error:
+            raise ValueError(f'{where}: {_shorten(line)} cannot be read '
+                             f'({error}). {_FORMATS}') from error
+        columns = [part for part in parts if part]
     else:
         columns = _columns_between_spaces(line, where)
     if len(columns) > 2:
-        raise ValueError(f'{where}: {line!r} has {len(columns)} columns, at '
-                         f'most 2 are allowed. {_FORMATS}')
+        raise ValueError(f'{where}: {_shorten(line)} has {len(columns)} '
+                         f'columns, at most 2 are allowed. {_FORMATS}')
     return columns
 
 
 def _columns_between_spaces(line: str, where: str) -> List[str]:
-    parts = line.split()
+    parts = [part for part in line.split(' ') if part]
     if len(parts) == 1:
         return parts
-    pairs = [(line[:gap.start()], line[gap.end():])
-             for gap in re.finditer(r'\s+', line)]
-    pairs = [
-        pair for pair in pairs if _ENDS_AS_FILE.search(pair[0]) and (
-            _ENDS_AS_FILE.search(pair[1]) or pair[1].lower() == 'none')
-    ]
-    if len(pairs) > 1:
-        raise ValueError(f'{where}: {line!r} can be divided into an image '
-                         f'and a mask in {len(pairs)} ways. {_FORMATS}')
-    if pairs:
-        return list(pairs[0])
-    if _ENDS_AS_FILE.search(line):
-        return [line]
-    return parts
+    is_file = _ENDS_AS_FILE.search(line, len(line) - _LONGEST_SUFFIX)
+    gaps = list(_GAP_AFTER_FILE.finditer(line))
+    if not is_file:
+        gaps = gaps[-1:] if parts[-1].lower() == 'none' else []
+        gaps = [gap for gap in gaps if line[gap.end():].lower() == 'none']
+    if len(gaps) > 1:
+        raise ValueError(f'{where}: {_shorten(line)} can be divided into an '
+                         f'image and a mask in {len(gaps)} ways. {_FORMATS}')
+    if gaps:
+        return [line[:gaps[0].start(1)], line[gaps[0].end():]]
+    return [line] if is_file else parts
+
+
+def _shorten(text: object) -> str:
+    shown = repr(text)
+    return shown if len(shown) <= 200 else f'{shown[:197]}...'
 
 
 def _refuse_duplicates(path: str, lines_of: Dict[str, List[int]]) -> None:

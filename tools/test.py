@@ -4,6 +4,7 @@ import argparse
 import os.path as osp
 import sys
 from pathlib import Path
+from typing import Any, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -12,11 +13,15 @@ import prcl_mmseg  # noqa: E402, F401
 
 from mmengine.config import Config  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
+from mmseg.evaluation import IoUMetric  # noqa: E402
+from mmseg.registry import METRICS  # noqa: E402
 
 from prcl_mmseg.datasets import check_paths  # noqa: E402
 from prcl_mmseg.engine.launch import leave_group  # noqa: E402
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     add_common_arguments, load_config)
+from prcl_mmseg.models.registered import (  # noqa: E402
+    as_list, registered_class)
 
 
 def parse_args() -> tuple:
@@ -52,6 +57,10 @@ def parse_args() -> tuple:
         parser.error(
             '--show and --show-dir need default_hooks.visualization='
             f"dict(type='SegVisualizationHook') in {args.config}")
+    if args.out is not None and find_iou_metric(cfg.test_evaluator) is None:
+        parser.error('--out: predictions are written by an IoUMetric, but '
+                     f'test_evaluator of {args.config} has none; add '
+                     "dict(type='IoUMetric') to it")
     return args, cfg
 
 
@@ -67,16 +76,14 @@ def enable_drawing(cfg: Config, args: argparse.Namespace) -> None:
         cfg.visualizer.save_dir = args.show_dir
 
 
-def keep_predictions(cfg: Config, folder: str) -> None:
-    """Let the IoU metric also write its predictions to ``folder``."""
-    metrics = cfg.test_evaluator
-    if isinstance(metrics, dict):
-        metrics = [metrics]
-    else:
-        metrics = [item for item in metrics if item.type == 'IoUMetric']
-    for metric in metrics:
-        metric.output_dir = folder
-        metric.keep_results = True
+def find_iou_metric(evaluator: Any) -> Optional[dict]:
+    """Config of the first metric that can write predictions to files."""
+    if isinstance(evaluator, dict) and 'metrics' in evaluator:
+        evaluator = evaluator['metrics']
+    for metric in as_list(evaluator):
+        if issubclass(registered_class(metric, METRICS), IoUMetric):
+            return metric
+    return None
 
 
 def main() -> None:
@@ -88,7 +95,8 @@ def main() -> None:
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = dict(cfg.tta_model, module=cfg.model)
     if args.out is not None:
-        keep_predictions(cfg, args.out)
+        find_iou_metric(cfg.test_evaluator).update(
+            output_dir=args.out, keep_results=True)
     check_paths(cfg.test_dataloader.dataset, 'test_dataloader.dataset')
     Runner.from_cfg(cfg).test()
     leave_group()

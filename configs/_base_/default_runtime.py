@@ -10,11 +10,13 @@ log_processor = dict(by_epoch=False)
 log_level = 'INFO'
 load_from = None
 resume = False
-tta_model = dict(type='SegTTAModel')
+tta_model = dict(type='SemiSegTTAModel')
 # For every method; each is idle where the model lacks what it works on.
 custom_hooks = [
     dict(type='PreflightHook'),
     dict(type='ReproducibleStepHook'),
+    dict(type='RunningStatsHook'),
+    dict(type='CheckFiniteHook'),
     dict(type='MeanTeacherHook'),
     dict(type='PrototypeBankHook'),
     dict(type='TrainingHealthHook')

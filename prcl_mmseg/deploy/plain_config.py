@@ -13,6 +13,7 @@ from mmseg.registry import (DATA_SAMPLERS, HOOKS, LOG_PROCESSORS,
 
 from ..engine.config_parts import (config_dicts, drop_pretrained_init,
                                    replace_sync_bn)
+from ..engine.config_types import name_types
 from ..models.segmentors.adaptation import adapt_segmentor
 from .own_types import OWN_PACKAGE, own_types
 from .plain_dataset import NoPlainDataset, plain_dataset
@@ -95,6 +96,10 @@ def plain_config(cfg: Config, list_file: str) -> PlainConfig:
         ValueError: See :func:`plain_model`.
     """
     cfg = copy.deepcopy(cfg)
+    name_types(cfg)
+    # What it merges besides, a plain segmentor does not predict.
+    if cfg.get('tta_model', {}).get('type') == 'SemiSegTTAModel':
+        cfg.tta_model.type = 'SegTTAModel'
     left_out = []
     model = plain_model(cfg.model)
     plain = dict(

@@ -11,6 +11,7 @@ import torch.distributed as torch_dist
 from mmengine.config import Config
 
 from .config_parts import replace_sync_bn
+from .config_types import name_types
 
 # Parameters of mallopt(), from malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
@@ -22,8 +23,9 @@ WORLD_SIZE = dict(
 def adapt_to_run(cfg: Config, launcher: str) -> None:
     """Choose norm layers and the distributed backend for this run, in place.
 
-    SyncBN needs several processes with a GPU each; anywhere else it becomes
-    BN. On CPU, several processes talk through gloo.
+    Types become registered names, see :func:`name_types`. SyncBN needs several
+    processes with a GPU each; anywhere else it becomes BN. On CPU, several
+    processes talk through gloo.
 
     Args:
         cfg (Config): Config of the run.
@@ -33,6 +35,7 @@ def adapt_to_run(cfg: Config, launcher: str) -> None:
         ValueError: If ``launcher`` did not start this process, or cannot do
             without GPUs and there are none.
     """
+    name_types(cfg)
     cfg.launcher = launcher
     on_gpu = torch.cuda.is_available()
     if not on_gpu and launcher not in ('none', 'pytorch'):

@@ -1,15 +1,17 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-"""Reading configs of models before anything is built."""
+"""Reading configs before anything is built."""
 from typing import Any, List
 
+from mmengine.registry import Registry
 from mmseg.registry import MODELS
 
 
-def registered_class(cfg: dict) -> type:
+def registered_class(cfg: dict, registry: Registry = MODELS) -> type:
     """The class that a config would build, without building it.
 
     Args:
         cfg (dict): Config with a ``type``, a registered name or a class.
+        registry (Registry): Where to look it up. Defaults to the models.
 
     Returns:
         type: ``object`` for a type that is not registered; building it will
@@ -17,7 +19,7 @@ def registered_class(cfg: dict) -> type:
     """
     kind = cfg.get('type')
     if isinstance(kind, str):
-        kind = MODELS.get(kind)
+        kind = registry.get(kind)
     return kind if isinstance(kind, type) else object
 
 

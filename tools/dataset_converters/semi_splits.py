@@ -34,6 +34,7 @@ from split_source import (SplitSource, source_of_config,  # noqa: E402
 
 from prcl_mmseg.datasets import (SplitSegDataset, UnlabeledDataset,  # noqa: E402
                                  check_paths)
+from prcl_mmseg.engine.config_types import name_types  # noqa: E402
 
 ROLES = ('labeled', 'unlabeled', 'val')
 
@@ -111,6 +112,7 @@ def read_config(args: argparse.Namespace) -> Config:
                                 'ready ones are below configs/')
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
+    name_types(cfg)
     return cfg
 
 

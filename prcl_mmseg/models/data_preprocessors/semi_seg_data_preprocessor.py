@@ -3,9 +3,12 @@ from typing import Iterator, Union
 
 import torch
 from mmengine.model import BaseDataPreprocessor
+from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
 from mmseg.utils import SampleList
 from torch import Tensor, nn
+
+from ..registered import registered_class
 
 
 @MODELS.register_module()
@@ -92,7 +95,8 @@ def real_pixels(images: Tensor, data_samples: SampleList) -> Tensor:
 def _for_any_channels(config: dict) -> dict:
     """The config, or its equivalent where mmseg's class would refuse it."""
     values = len(config.get('mean') or ())
-    if config.get('type') == 'SegDataPreProcessor' and values not in (0, 1, 3):
+    plain = registered_class(config) is SegDataPreProcessor
+    if plain and values not in (0, 1, 3):
         return dict(config, type='MultiChannelSegDataPreProcessor')
     return config
 

@@ -1,0 +1,101 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""One spelling for the types in a config.
+
+MMEngine takes a registered name, with or without scope, the path of a class,
+or, in pure Python configs, the class itself. MMSegmentation and the tools here
+look for registered names.
+"""
+from typing import Any, Dict, Iterable, Optional
+
+import mmseg.registry
+from mmengine.config import Config
+from mmengine.registry import Registry
+from mmengine.utils import get_object_from_string
+from torch import nn
+
+from .config_parts import config_dicts
+
+# Imported already, so that looking up a path runs no new code.
+OWN_PACKAGE = __name__.split('.')[0]
+KNOWN = ('mmengine', 'mmcv', 'mmseg', 'torch', OWN_PACKAGE)
+
+
+def name_types(cfg: Config) -> None:
+    """Turn every type of a config into its registered name, in place.
+
+    What is registered under no name keeps its path. Modules that register
+    the types, beyond those of OpenMMLab, are added to ``custom_imports``: the
+    config no longer imports them by itself.
+
+    Args:
+        cfg (Config): Any config, pure Python ones included.
+    """
+    scoped = _scoped_classes()
+    names = _registered_names(scoped)
+    modules = set()
+    for part in config_dicts(cfg._cfg_dict):
+        kind = part.get('type')
+        if isinstance(kind, str):
+            kind = scoped.get(kind) or _class_at(kind)
+        if not hasattr(kind, '__qualname__'):
+            continue
+        path = f'{kind.__module__}.{kind.__qualname__}'
+        part['type'] = names.get(kind, path)
+        if kind in names:
+            modules.add(kind.__module__)
+    _import_modules(cfg, modules)
+
+
+def _scoped_classes() -> Dict[str, Any]:
+    """All registered classes by scope and name, those of mmseg first."""
+    classes: Dict[str, Any] = {}
+    registries = [
+        registry for registry in vars(mmseg.registry).values()
+        if isinstance(registry, Registry)
+    ]
+    while registries:
+        for registry in registries:
+            for name, kind in registry.module_dict.items():
+                classes.setdefault(f'{registry.scope}.{name}', kind)
+        registries = [
+            registry.parent for registry in registries
+            if registry.parent is not None
+        ]
+    return classes
+
+
+def _registered_names(scoped: Dict[str, Any]) -> Dict[Any, str]:
+    """The name under which mmseg finds each class without a scope."""
+    found: Dict[str, Any] = {}
+    for scoped_name, kind in scoped.items():
+        found.setdefault(scoped_name.split('.', 1)[1], kind)
+    # MMEngine registers a class of its own that does the same.
+    names: Dict[Any, str] = {nn.SyncBatchNorm: 'SyncBN'}
+    for name, kind in found.items():
+        names.setdefault(kind, name)
+    return names
+
+
+def _class_at(path: str) -> Optional[Any]:
+    """The class of a path, which is imported already; None for a name."""
+    if '.' not in path or path.split('.')[0] not in KNOWN:
+        return None
+    try:
+        return get_object_from_string(path)
+    except Exception:
+        return None
+
+
+def _import_modules(cfg: Config, modules: Iterable[str]) -> None:
+    imports = (cfg.get('custom_imports') or {}).get('imports', [])
+    imports = [imports] if isinstance(imports, str) else list(imports)
+    for module in sorted(modules):
+        root = module.split('.')[0]
+        if root == OWN_PACKAGE:
+            module = root
+        elif root in KNOWN:
+            continue
+        if module not in imports:
+            imports.append(module)
+    if imports:
+        cfg.custom_imports = dict(imports=imports, allow_failed_imports=False)

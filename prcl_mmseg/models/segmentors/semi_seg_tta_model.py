@@ -1,0 +1,63 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from typing import Iterable, List
+
+import torch
+from mmengine.structures import PixelData
+from mmseg.models.segmentors import SegTTAModel
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from mmseg.utils import SampleList
+from torch import Tensor
+
+
+@MODELS.register_module()
+class SemiSegTTAModel(SegTTAModel):
+    """Test-time augmentation that merges all maps of a prediction.
+
+    mmseg's merges the predicted classes alone, so that logits and σ² are
+    those of the last augmentation. Here class probabilities and the maps of
+    the terms (``pred_variance``, ``pred_posterior``) are each the mean over
+    the augmentations; flips and sizes are undone before.
+    """
+
+    def merge_preds(self, data_samples_list: List[SampleList]) -> SampleList:
+        """Merge the predictions of each image.
+
+        Args:
+            data_samples_list (list[list[SegDataSample]]): Of each image, the
+                predictions of all its augmentations.
+
+        Returns:
+            list[SegDataSample]: With ``pred_sem_seg``, ``seg_logits`` whose
+            softmax is the merged probability (of a one-channel head, its
+            sigmoid, as in any prediction of mmseg), and the maps.
+        """
+        return [self._merge(samples) for samples in data_samples_list]
+
+    def _merge(self, samples: SampleList) -> SegDataSample:
+        merged = samples[0]
+        logits = (sample.seg_logits.data for sample in samples)
+        if self.module.out_channels == 1:
+            seg_logits = _mean(logits)
+            label = seg_logits > self.module.decode_head.threshold
+        else:
+            prob = _mean(item.softmax(dim=0) for item in logits)
+            seg_logits = prob.clamp(min=torch.finfo(prob.dtype).tiny).log()
+            label = seg_logits.argmax(dim=0, keepdim=True)
+        maps = dict(
+            seg_logits=seg_logits, pred_sem_seg=label.to(torch.int64))
+        for term in getattr(self.module, 'terms', {}).values():
+            for name in term.map_names:
+                maps[name] = _mean(sample[name].data for sample in samples)
+        merged.set_data(
+            {name: PixelData(data=data)
+             for name, data in maps.items()})
+        return merged
+
+
+def _mean(tensors: Iterable[Tensor]) -> Tensor:
+    """One at a time: of many classes all together would not fit."""
+    total, count = 0, 0
+    for tensor in tensors:
+        total, count = total + tensor, count + 1
+    return total / count

@@ -59,17 +59,38 @@ def test_train_resume_and_test(write_config, tmp_path):
     assert len(list((tmp_path / 'painted').rglob('*.png'))) == 3
 
 
+KEEP_STATES = '''
+import torch
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmseg.registry import HOOKS
+
+
+@HOOKS.register_module()
+class KeepStateHook(Hook):
+    def after_train(self, runner) -> None:
+        torch.save(runner.model.module.state_dict(),
+                   f'{runner.work_dir}/rank{get_rank()}.state')
+'''
+WITH_STATES = '''
+custom_imports = dict(imports=['prcl_mmseg', 'keep_states'])
+custom_hooks = [*_base_.custom_hooks, dict(type='KeepStateHook')]
+'''
+
+
 def test_two_processes_on_cpu(write_config, tmp_path):
+    (tmp_path / 'keep_states.py').write_text(KEEP_STATES)
     trained = run(
         'bash',
         TOOLS / 'dist_train.sh',
-        write_config(),
+        write_config(extra=WITH_STATES),
         2,
         '--work-dir',
         tmp_path / 'work',
         '--cfg-options',
         'model.terms.contrast.confidence_threshold=1.0',
         PORT=str(free_port()),
+        PYTHONPATH=str(tmp_path),
         CUDA_VISIBLE_DEVICES='')
     assert trained.returncode == 0, trained.stderr[-2000:]
     assert 'Effective batch: 4 labelled + 4 unlabelled' in trained.stdout
@@ -78,6 +99,11 @@ def test_two_processes_on_cpu(write_config, tmp_path):
     # count: 4 of them, of 4 x 4 embeddings, in each of 4 steps, less the
     # little that is forgotten.
     assert 250 < saved['terms.contrast.bank.count'].sum() <= 256
+    # One teacher for all, so its batch norms must not be of one process.
+    first, second = (torch.load(tmp_path / f'work/rank{rank}.state')
+                     for rank in range(2))
+    assert [name for name in first if not first[name].equal(second[name])
+            ] == []
 
 
 @pytest.mark.parametrize('tool, arguments, message', [

@@ -1,17 +1,17 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from typing import Optional
 
-from mmengine.hooks import Hook
 from mmengine.hooks.hook import DATA_BATCH
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from ...models import PrototypeBank
-from .unwrap import optimizer_stepped, prototype_banks
+from .after_step_hook import AfterStepHook
+from .unwrap import prototype_banks
 
 
 @HOOKS.register_module()
-class PrototypeBankHook(Hook):
+class PrototypeBankHook(AfterStepHook):
     """Commits the evidence of an iteration to the banks of prototypes.
 
     The evidence was summed over all processes by one all-reduce during the
@@ -31,16 +31,25 @@ class PrototypeBankHook(Hook):
     def __init__(self, log_interval: int = 50) -> None:
         self.log_interval = log_interval
 
+    def after_step(self, runner: Runner) -> None:
+        """Commit."""
+        for bank in prototype_banks(runner.model):
+            bank.commit()
+
+    def after_skipped_step(self, runner: Runner) -> None:
+        """Forget what the skipped step would have brought."""
+        for bank in prototype_banks(runner.model):
+            bank.discard()
+
     def after_train_iter(self,
                          runner: Runner,
                          batch_idx: int,
                          data_batch: DATA_BATCH = None,
                          outputs: Optional[dict] = None) -> None:
         """Commit, then log."""
-        for bank in prototype_banks(runner.model):
-            if optimizer_stepped(runner):
-                bank.commit()
-            if self.every_n_train_iters(runner, self.log_interval):
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+        if self.every_n_train_iters(runner, self.log_interval):
+            for bank in prototype_banks(runner.model):
                 self._log_scalars(runner, bank)
 
     def _log_scalars(self, runner: Runner, bank: PrototypeBank) -> None:

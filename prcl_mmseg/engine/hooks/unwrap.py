@@ -2,7 +2,6 @@
 from typing import List
 
 from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner
 from torch import nn
 
 from ...models import PrototypeBank, Term
@@ -24,10 +23,3 @@ def prototype_banks(model: nn.Module) -> List[PrototypeBank]:
         module for term in terms_of(model) for module in term.modules()
         if isinstance(module, PrototypeBank)
     ]
-
-
-def optimizer_stepped(runner: Runner) -> bool:
-    """Whether this iteration ended an accumulation of gradients."""
-    accumulation = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
-    done = runner.iter + 1
-    return done % accumulation == 0 or done == runner.max_iters

@@ -10,6 +10,7 @@ from mmseg.utils import OptSampleList
 from torch import Tensor, nn
 
 from ...compat import find_missing_ops
+from ...finite import not_finite
 from ..data_preprocessors import SemiSegDataPreprocessor
 from ..decode_heads import embedding_head, unwrap_heads
 from .ema_teacher import copy_weights
@@ -87,9 +88,21 @@ class SegmentorWithRoles(BaseSegmentor):
             self.predict_with = before
 
     def update_teacher(self) -> None:
-        """Move the teacher towards the student."""
-        if self.teacher is not None:
-            self.teacher.update_parameters(self.student)
+        """Move the teacher towards the student.
+
+        Raises:
+            FloatingPointError: If the student has NaN or infinite weights;
+                the teacher then stays as it is.
+        """
+        if self.teacher is None:
+            return
+        names = not_finite(self.student.state_dict())
+        if names:
+            raise FloatingPointError(
+                'the teacher does not follow a student with NaN or infinite '
+                f'weights in {", ".join(names[:8])}; go on from an earlier '
+                'checkpoint with a lower learning rate')
+        self.teacher.update_parameters(self.student)
 
     def init_weights(self) -> None:
         """Initialise the student; the teacher starts as its copy."""

@@ -1,6 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from abc import ABCMeta, abstractmethod
-from typing import Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -70,34 +69,3 @@ def draw_uniform(view: View, low: float, high: float) -> Tensor:
     image = view.image
     unit = torch.rand(image.size(0), device=image.device)
     return low + (high - low) * unit
-
-
-def check_prob(owner: nn.Module, prob: float) -> float:
-    """Return ``prob`` if it is a probability.
-
-    Raises:
-        ValueError: If it is not in [0, 1].
-    """
-    if not 0 <= prob <= 1:
-        raise ValueError(
-            f'{type(owner).__name__}: prob must be in [0, 1], but got {prob}')
-    return prob
-
-
-def check_range(owner: nn.Module,
-                name: str,
-                value: Sequence[float],
-                low: float,
-                high: float = float('inf')) -> Tuple[float, float]:
-    """Return ``value`` as a tuple if it is an interval within bounds.
-
-    Raises:
-        ValueError: If it is not a pair (min, max) with
-            ``low <= min <= max <= high``.
-    """
-    if not isinstance(value, Sequence) or len(
-            value) != 2 or not low <= value[0] <= value[1] <= high:
-        raise ValueError(
-            f'{type(owner).__name__}: {name} must be a pair (min, max) with '
-            f'{low} <= min <= max <= {high}, but got {value}')
-    return tuple(value)

@@ -5,9 +5,9 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from ...value_check import check_choice, check_interval, check_number
 from ..structures import View
-from .base import (BatchTransform, check_prob, check_range, choose_images,
-                   draw_uniform)
+from .base import BatchTransform, choose_images, draw_uniform
 
 
 @MODELS.register_module()
@@ -28,10 +28,8 @@ class RandomScaleCrop(BatchTransform):
 
     def __init__(self, scale: Tuple[float, float] = (0.5, 1.5)) -> None:
         super().__init__()
-        self.scale = check_range(self, 'scale', scale, low=0)
-        if self.scale[0] == 0:
-            raise ValueError('RandomScaleCrop: scale must be positive, but '
-                             f'got {scale}')
+        self.scale = check_interval(
+            'RandomScaleCrop.scale', scale, 0, open_low=True)
 
     def transform(self, view: View) -> View:
         """Scale and crop every image."""
@@ -68,12 +66,9 @@ class RandomFlip(BatchTransform):
                  prob: float = 0.5,
                  direction: str = 'horizontal') -> None:
         super().__init__()
-        self.prob = check_prob(self, prob)
+        self.prob = check_number('RandomFlip.prob', prob, 0, 1)
         dims = dict(horizontal=-1, vertical=-2)
-        if direction not in dims:
-            raise ValueError('RandomFlip: direction must be one of '
-                             f'{list(dims)}, but got {direction!r}')
-        self.dim = dims[direction]
+        self.dim = dims[check_choice('RandomFlip.direction', direction, dims)]
 
     def transform(self, view: View) -> View:
         """Mirror the chosen images."""

@@ -4,8 +4,9 @@ from typing import Optional, Tuple, Union
 import torch
 from mmseg.registry import MODELS
 
+from ...value_check import check_number
 from ..structures import IGNORE_INDEX, View
-from .base import BatchTransform, check_prob, choose_images
+from .base import BatchTransform, choose_images
 from .random_box import RandomBox
 
 
@@ -25,7 +26,7 @@ class ClassMix(BatchTransform):
 
     def __init__(self, prob: float = 1.0) -> None:
         super().__init__()
-        self.prob = check_prob(self, prob)
+        self.prob = check_number('ClassMix.prob', prob, 0, 1)
 
     def transform(self, view: View) -> View:
         """Mix every image into the next one."""
@@ -70,7 +71,7 @@ class CutMix(BatchTransform):
                  prob: float = 1.0) -> None:
         super().__init__()
         self.box = RandomBox(self, area, aspect)
-        self.prob = check_prob(self, prob)
+        self.prob = check_number('CutMix.prob', prob, 0, 1)
 
     def transform(self, view: View) -> View:
         """Mix every image into the next one."""
@@ -96,7 +97,7 @@ class CutOut(BatchTransform):
                  prob: float = 1.0) -> None:
         super().__init__()
         self.box = RandomBox(self, area, aspect)
-        self.prob = check_prob(self, prob)
+        self.prob = check_number('CutOut.prob', prob, 0, 1)
 
     def transform(self, view: View) -> View:
         """Erase a box of the chosen images."""

@@ -11,9 +11,9 @@ from kornia.filters import filter2d_separable, get_gaussian_kernel1d
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from ...value_check import check_interval, check_number
 from ..structures import View
-from .base import (BatchTransform, check_prob, check_range, choose_images,
-                   draw_uniform)
+from .base import BatchTransform, choose_images, draw_uniform
 
 
 def _adjust_hue_turns(image: Tensor, turns: Tensor) -> Tensor:
@@ -53,15 +53,15 @@ class ColorJitter(BatchTransform):
                  hue: Tuple[float, float] = (-0.25, 0.25),
                  max_value: float = 255.) -> None:
         super().__init__()
-        self.prob = check_prob(self, prob)
-        self.brightness = check_range(self, 'brightness', brightness, low=0)
-        self.contrast = check_range(self, 'contrast', contrast, low=0)
-        self.saturation = check_range(self, 'saturation', saturation, low=0)
-        self.hue = check_range(self, 'hue', hue, low=-0.5, high=0.5)
-        if max_value <= 0:
-            raise ValueError('ColorJitter: max_value must be positive, but '
-                             f'got {max_value}')
-        self.max_value = max_value
+        self.prob = check_number('ColorJitter.prob', prob, 0, 1)
+        self.brightness = check_interval('ColorJitter.brightness', brightness,
+                                         0)
+        self.contrast = check_interval('ColorJitter.contrast', contrast, 0)
+        self.saturation = check_interval('ColorJitter.saturation', saturation,
+                                         0)
+        self.hue = check_interval('ColorJitter.hue', hue, -0.5, 0.5)
+        self.max_value = check_number(
+            'ColorJitter.max_value', max_value, 0, open_low=True)
 
     def transform(self, view: View) -> View:
         """Change the colours of the chosen images."""
@@ -99,7 +99,7 @@ class RandomGray(BatchTransform):
 
     def __init__(self, prob: float = 0.2) -> None:
         super().__init__()
-        self.prob = check_prob(self, prob)
+        self.prob = check_number('RandomGray.prob', prob, 0, 1)
 
     def transform(self, view: View) -> View:
         """Turn the chosen images gray."""
@@ -129,11 +129,9 @@ class GaussianBlur(BatchTransform):
                  prob: float = 0.5,
                  sigma: Tuple[float, float] = (0.15, 1.15)) -> None:
         super().__init__()
-        self.prob = check_prob(self, prob)
-        self.sigma = check_range(self, 'sigma', sigma, low=0)
-        if self.sigma[0] == 0:
-            raise ValueError(
-                f'GaussianBlur: sigma must be positive, but got {sigma}')
+        self.prob = check_number('GaussianBlur.prob', prob, 0, 1)
+        self.sigma = check_interval(
+            'GaussianBlur.sigma', sigma, 0, open_low=True)
         self.kernel_size = 2 * math.ceil(3 * self.sigma[1]) + 1
 
     def transform(self, view: View) -> View:

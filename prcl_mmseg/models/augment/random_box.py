@@ -4,8 +4,9 @@ from typing import Optional, Tuple, Union
 import torch
 from torch import Tensor, nn
 
+from ...value_check import check_interval
 from ..structures import View
-from .base import check_range, draw_uniform
+from .base import draw_uniform
 
 # Shapes to choose from for each box.
 _CANDIDATES = 32
@@ -28,16 +29,12 @@ class RandomBox:
                  aspect: Optional[Tuple[float, float]]) -> None:
         if isinstance(area, (int, float)):
             area = (area, area)
-        self.area = check_range(owner, 'area', area, low=0, high=1)
-        if self.area[0] == 0:
-            raise ValueError(f'{type(owner).__name__}: area must be in (0, 1]'
-                             f', but got {area}')
+        name = type(owner).__name__
+        self.area = check_interval(f'{name}.area', area, 0, 1, open_low=True)
         self.aspect = aspect
         if aspect is not None:
-            self.aspect = check_range(owner, 'aspect', aspect, low=0)
-            if self.aspect[0] == 0:
-                raise ValueError(f'{type(owner).__name__}: aspect must be '
-                                 f'positive, but got {aspect}')
+            self.aspect = check_interval(
+                f'{name}.aspect', aspect, 0, open_low=True)
 
     def draw(self, view: View) -> Tensor:
         """The pixels of the boxes, bool (N, H, W)."""

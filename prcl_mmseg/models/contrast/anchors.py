@@ -5,6 +5,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from ...value_check import check_number
 from .pixel_groups import PixelGroups
 
 # Anchors of a tile belong to one class and may share negatives: enough of
@@ -60,13 +61,13 @@ class HardAnchors:
                  num_queries: int = 256,
                  threshold: float = 1.0,
                  max_anchors: Optional[int] = 5376) -> None:
-        for name, value in dict(
-                num_queries=num_queries, max_anchors=max_anchors).items():
-            if value is not None and value < 1:
-                raise ValueError(
-                    f'contrast.loss.anchors.{name}={value} must be positive')
-        self.num_queries = num_queries
-        self.threshold = threshold
+        key = 'contrast.loss.anchors'
+        self.num_queries = check_number(
+            f'{key}.num_queries', num_queries, 1, whole=True)
+        self.threshold = check_number(
+            f'{key}.threshold', threshold, 0, open_low=True)
+        if max_anchors is not None:
+            check_number(f'{key}.max_anchors', max_anchors, 1, whole=True)
         self.max_anchors = max_anchors
 
     def candidates(self, label: Tensor, valid: Tensor, target_prob: Tensor,

@@ -7,6 +7,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...gaussian import DiagonalGaussian
+from ...value_check import check_choice, check_number
 from .class_evidence import ClassEvidence
 from .negatives import ContrastScene
 from .pixel_groups import PixelGroups
@@ -47,7 +48,7 @@ class MLSContrastLoss(nn.Module):
             :meth:`ClassEvidence.prototypes`. Defaults to 'mean_precision'.
 
     Raises:
-        ValueError: For an unknown value.
+        ValueError: For an unknown value or a negative weight.
     """
 
     def __init__(self,
@@ -57,18 +58,15 @@ class MLSContrastLoss(nn.Module):
                  prototypes: str = 'bank',
                  prototype_variance: str = 'mean_precision') -> None:
         super().__init__()
-        if prototypes not in ('batch', 'bank'):
-            raise ValueError(f'contrast.loss.prototypes={prototypes!r} is not '
-                             "known; use 'batch' or 'bank'")
-        if prototype_variance not in ('posterior', 'mean_precision'):
-            raise ValueError(
-                f'contrast.loss.prototype_variance={prototype_variance!r} is '
-                "not known; use 'posterior' or 'mean_precision'")
-        self.loss_weight = loss_weight
+        self.loss_weight = check_number('contrast.loss.loss_weight',
+                                        loss_weight, 0)
         self.anchors = MODELS.build(anchors)
         self.negatives = MODELS.build(negatives)
-        self.prototypes = prototypes
-        self.prototype_variance = prototype_variance
+        self.prototypes = check_choice('contrast.loss.prototypes', prototypes,
+                                       ('batch', 'bank'))
+        self.prototype_variance = check_choice(
+            'contrast.loss.prototype_variance', prototype_variance,
+            ('posterior', 'mean_precision'))
 
     def forward(self, pixels: DiagonalGaussian, label: Tensor, valid: Tensor,
                 target_prob: Tensor, evidence: ClassEvidence,

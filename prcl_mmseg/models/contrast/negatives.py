@@ -14,6 +14,7 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from ...gaussian import DiagonalGaussian
+from ...value_check import check_number
 from .pixel_groups import PixelGroups
 from .similarity import MutualLikelihood
 
@@ -177,7 +178,7 @@ class VirtualNegatives(Negatives):
 
     def __init__(self, num_negatives: int = 512, spread: float = 1.0) -> None:
         self.num_negatives = _positive(num_negatives)
-        self.spread = spread
+        self.spread = check_number('contrast.loss.negatives.spread', spread, 0)
 
     def candidates(self, scene: ContrastScene) -> Tensor:
         return scene.available
@@ -196,7 +197,5 @@ class VirtualNegatives(Negatives):
 
 
 def _positive(num_negatives: int) -> int:
-    if num_negatives < 1:
-        raise ValueError('contrast.loss.negatives.num_negatives='
-                         f'{num_negatives} must be positive')
-    return num_negatives
+    return check_number(
+        'contrast.loss.negatives.num_negatives', num_negatives, 1, whole=True)

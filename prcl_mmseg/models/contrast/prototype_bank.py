@@ -6,6 +6,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...gaussian import DiagonalGaussian
+from ...value_check import check_number
 from .class_evidence import ClassEvidence
 
 
@@ -38,11 +39,9 @@ class PrototypeBank(nn.Module):
                  forgetting: float = 0.01,
                  min_var: float = 1e-4) -> None:
         super().__init__()
-        if not 0 <= forgetting <= 1:
-            raise ValueError(
-                f'contrast.bank.forgetting={forgetting} must be in [0, 1]')
-        self.forgetting = forgetting
-        self.min_var = min_var
+        self.forgetting = check_number('contrast.bank.forgetting', forgetting,
+                                       0, 1)
+        self.min_var = check_number('contrast.bank.min_var', min_var, 0)
         self.register_buffer('precision', torch.zeros(num_classes, embed_dims))
         self.register_buffer('information',
                              torch.zeros(num_classes, embed_dims))

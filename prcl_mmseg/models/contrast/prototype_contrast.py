@@ -8,6 +8,7 @@ from mmseg.registry import MODELS, TASK_UTILS
 from torch import Tensor, nn
 
 from ...gaussian import DiagonalGaussian
+from ...value_check import check_choice, check_number
 from ..decode_heads import embedding_head, make_probabilistic
 from ..losses.ramps import training_progress
 from ..structures import NetworkOutput, View, class_sums, image_slices
@@ -54,7 +55,8 @@ class PrototypeContrast(Term):
             Defaults to 'prototype', which finds most errors.
 
     Raises:
-        ValueError: For an unknown ``variance_summary``.
+        ValueError: For an unknown ``variance_summary``, or a threshold that
+            is no confidence.
     """
 
     map_names = ('pred_variance', 'pred_posterior')
@@ -70,18 +72,17 @@ class PrototypeContrast(Term):
                  confidence_threshold: float = 0.7,
                  variance_summary: str = 'prototype') -> None:
         super().__init__(num_classes)
-        if variance_summary not in VARIANCE_SUMMARIES:
-            raise ValueError(
-                f'contrast.variance_summary={variance_summary!r} is not '
-                f'known; use one of {VARIANCE_SUMMARIES}')
         self.head_config = head
         self.bank_config = bank
         self.similarity = MODELS.build(similarity)
         self.loss = MODELS.build(loss)
         self.ramp = TASK_UTILS.build(ramp)
         self.views = views
-        self.confidence_threshold = confidence_threshold
-        self.variance_summary = variance_summary
+        self.confidence_threshold = check_number(
+            'contrast.confidence_threshold', confidence_threshold, 0, 1)
+        self.variance_summary = check_choice('contrast.variance_summary',
+                                             variance_summary,
+                                             VARIANCE_SUMMARIES)
 
     def adapt(self, segmentor: dict) -> dict:
         """The network's config with a head that embeds."""

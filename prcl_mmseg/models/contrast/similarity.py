@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ...gaussian import (DiagonalGaussian, check_reduction,
                          mutual_likelihood_score)
+from ...value_check import check_number
 from .clustered_mls import clustered_mls
 from .pairwise_mls import pairwise_mls
 
@@ -38,9 +39,8 @@ class MutualLikelihood:
 
     def __post_init__(self) -> None:
         check_reduction(self.reduction)
-        if not self.temperature > 0:
-            raise ValueError(f'similarity.temperature={self.temperature} must '
-                             'be positive')
+        check_number(
+            'similarity.temperature', self.temperature, 0, open_low=True)
 
     def averaged(self) -> 'MutualLikelihood':
         """The same, but averaged over D."""

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from mmcv.cnn import ConvModule, build_norm_layer
 from torch import Tensor, nn
 
+from ...value_check import check_number
+
 
 class MeanBranch(nn.Sequential):
     """Means μ: 3×3 convolution, norm, ReLU, 1×1 convolution.
@@ -64,9 +66,13 @@ class VarianceBranch(nn.Module):
                  norm_cfg: dict,
                  initial_variance: float = 0.1) -> None:
         super().__init__()
-        if not 0 < initial_variance < 1:
-            raise ValueError(f'initial_variance={initial_variance} must be '
-                             'between 0 and 1')
+        check_number(
+            'contrast.head.initial_variance',
+            initial_variance,
+            0,
+            1,
+            open_low=True,
+            open_high=True)
         self.conv1 = RowNormalizedConv2d(in_channels, embed_dims)
         self.norm1 = build_norm_layer(norm_cfg, embed_dims)[1]
         self.conv2 = RowNormalizedConv2d(embed_dims, embed_dims)
@@ -100,7 +106,8 @@ class FixedVariance(nn.Module):
     def __init__(self, embed_dims: int, value: float) -> None:
         super().__init__()
         self.embed_dims = embed_dims
-        self.value = value
+        self.value = check_number(
+            'contrast.head.fixed_variance', value, 0, open_low=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """Variances of shape (N, D, H, W), fp32."""

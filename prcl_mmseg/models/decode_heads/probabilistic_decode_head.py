@@ -9,6 +9,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...gaussian import DiagonalGaussian
+from ...value_check import check_number
 from ..structures import pick_images
 from .embedding_branches import FixedVariance, MeanBranch, VarianceBranch
 from .feature_layer import (Recording, default_layer, input_channels,
@@ -66,7 +67,7 @@ class ProbabilisticDecodeHead(BaseModule):
 
     Raises:
         ValueError: If the head has no layer of that name, or one from which
-            the number of channels can't be read.
+            the number of channels can't be read, or a number is not positive.
         RuntimeError: In the forward pass, if that layer does not run or what
             enters it is no map.
     """
@@ -82,8 +83,10 @@ class ProbabilisticDecodeHead(BaseModule):
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         self.head = MODELS.build(head)
-        self.embed_dims = embed_dims
-        self.embed_stride = embed_stride
+        self.embed_dims = check_number(
+            'contrast.head.embed_dims', embed_dims, 1, whole=True)
+        self.embed_stride = check_number(
+            'contrast.head.embed_stride', embed_stride, 1, whole=True)
         if feature_layer is None:
             feature_layer = default_layer(self.head)
         self.feature_layer = feature_layer
@@ -191,6 +194,7 @@ class ProbabilisticDecodeHead(BaseModule):
 
 def _batch_norm_cfg(head: nn.Module) -> dict:
     norm_cfg = getattr(head, 'norm_cfg', None)
-    if norm_cfg and norm_cfg['type'] in ('BN', 'SyncBN'):
+    if norm_cfg and norm_cfg['type'] in ('BN', 'SyncBN', nn.BatchNorm2d,
+                                         nn.SyncBatchNorm):
         return norm_cfg
     return dict(type='BN')

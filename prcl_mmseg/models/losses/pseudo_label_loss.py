@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...value_check import check_choice, check_number
 from ..structures import IGNORE_INDEX, View
 from .thresholds import build_threshold
 
@@ -32,8 +33,8 @@ class PseudoLabelLoss(nn.Module):
         weighting (str): 'image' or 'pixel'. Defaults to 'pixel'.
 
     Raises:
-        ValueError: For an unknown weighting or a threshold that is no
-            confidence.
+        ValueError: For an unknown weighting, a negative weight or a
+            threshold that is no confidence.
     """
 
     def __init__(self,
@@ -41,13 +42,11 @@ class PseudoLabelLoss(nn.Module):
                  loss_weight: float = 1.0,
                  weighting: str = 'pixel') -> None:
         super().__init__()
-        if weighting not in WEIGHTINGS:
-            raise ValueError(
-                f'strategy.loss.weighting={weighting!r} is not known; use one '
-                f'of {WEIGHTINGS}')
         self.threshold = build_threshold(threshold)
-        self.loss_weight = loss_weight
-        self.weighting = weighting
+        self.loss_weight = check_number('strategy.loss.loss_weight',
+                                        loss_weight, 0)
+        self.weighting = check_choice('strategy.loss.weighting', weighting,
+                                      WEIGHTINGS)
 
     def forward(self, seg_logits: Tensor, view: View) -> Tensor:
         """Compute the loss.

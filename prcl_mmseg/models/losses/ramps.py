@@ -5,6 +5,8 @@ import math
 from mmengine.logging import MessageHub
 from mmseg.registry import TASK_UTILS
 
+from ...value_check import check_number
+
 
 def training_progress() -> float:
     """Share of the training that is done, in [0, 1].
@@ -26,7 +28,7 @@ class GaussianRampDown:
     """
 
     def __init__(self, sharpness: float = 5.0) -> None:
-        self.sharpness = sharpness
+        self.sharpness = check_number('ramp.sharpness', sharpness, 0)
 
     def __call__(self, progress: float) -> float:
         return math.exp(-self.sharpness * progress**2)
@@ -43,11 +45,8 @@ class GaussianRampUp:
     """
 
     def __init__(self, length: float = 0.1, sharpness: float = 5.0) -> None:
-        if not 0 < length <= 1:
-            raise ValueError(f'length={length} of GaussianRampUp must be in '
-                             '(0, 1], a share of the training')
-        self.length = length
-        self.sharpness = sharpness
+        self.length = check_number('ramp.length', length, 0, 1, open_low=True)
+        self.sharpness = check_number('ramp.sharpness', sharpness, 0)
 
     def __call__(self, progress: float) -> float:
         rest = max(0.0, 1 - progress / self.length)
@@ -63,7 +62,7 @@ class Constant:
     """
 
     def __init__(self, value: float = 1.0) -> None:
-        self.value = value
+        self.value = check_number('ramp.value', value, 0)
 
     def __call__(self, progress: float) -> float:
         return self.value

@@ -7,6 +7,7 @@ from mmengine.dist import all_reduce
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...value_check import check_number
 from ..structures import IGNORE_INDEX, View
 
 
@@ -23,10 +24,7 @@ class FixedThreshold(nn.Module):
 
     def __init__(self, value: float = 0.95) -> None:
         super().__init__()
-        if not 0 <= value <= 1:
-            raise ValueError(f'threshold={value} must be in [0, 1], the range '
-                             'of a confidence')
-        self.value = value
+        self.value = check_number('strategy.loss.threshold', value, 0, 1)
 
     def update(self, weak: View) -> None:
         """Nothing to learn from the weak view."""
@@ -56,11 +54,9 @@ class AdaptiveThreshold(nn.Module):
 
     def __init__(self, initial: float = 0.85, momentum: float = 0.999) -> None:
         super().__init__()
-        for name, number in dict(initial=initial, momentum=momentum).items():
-            if not 0 <= number <= 1:
-                raise ValueError(
-                    f'threshold.{name}={number} must be in [0, 1]')
-        self.momentum = momentum
+        check_number('strategy.loss.threshold.initial', initial, 0, 1)
+        self.momentum = check_number('strategy.loss.threshold.momentum',
+                                     momentum, 0, 1)
         self.register_buffer('value', torch.tensor(float(initial)))
 
     @torch.no_grad()

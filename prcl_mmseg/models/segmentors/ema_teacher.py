@@ -4,6 +4,8 @@ from mmengine.model import MomentumAnnealingEMA
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...value_check import check_number
+
 
 @MODELS.register_module()
 class EMATeacher(MomentumAnnealingEMA):
@@ -30,6 +32,9 @@ class EMATeacher(MomentumAnnealingEMA):
                  momentum: float = 0.01,
                  gamma: int = 1,
                  interval: int = 1) -> None:
+        check_number('model.teacher.momentum', momentum, 0, 1, True, True)
+        check_number('model.teacher.gamma', gamma, 1, whole=True)
+        check_number('model.teacher.interval', interval, 1, whole=True)
         super().__init__(
             model,
             momentum=momentum,

@@ -6,6 +6,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...value_check import check_number
 from ..structures import map_tensors
 
 
@@ -82,10 +83,8 @@ class ChannelDropout(FeaturePerturbation):
                  views: Sequence[str] = ('dropped', ),
                  prob: float = 0.5) -> None:
         super().__init__(views)
-        if not 0 <= prob < 1:
-            raise ValueError(f'strategy.feature_perturbation.prob={prob} must '
-                             'be in [0, 1)')
-        self.prob = prob
+        self.prob = check_number(
+            'strategy.feature_perturbation.prob', prob, 0, 1, open_high=True)
 
     def draw(self, num: int, channels: int,
              device: torch.device) -> Sequence[Tensor]:
@@ -119,10 +118,8 @@ class ComplementaryDropout(FeaturePerturbation):
         if len(self.views) != 2:
             raise ValueError(f'strategy.feature_perturbation.views={views} '
                              'must be two views')
-        if not 0 <= kept <= 1:
-            raise ValueError(f'strategy.feature_perturbation.kept={kept} must '
-                             'be in [0, 1]')
-        self.kept = kept
+        self.kept = check_number('strategy.feature_perturbation.kept', kept, 0,
+                                 1)
 
     def draw(self, num: int, channels: int,
              device: torch.device) -> Sequence[Tensor]:

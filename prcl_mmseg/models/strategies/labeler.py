@@ -5,6 +5,7 @@ from mmseg.utils import SampleList
 from torch import Tensor, nn
 
 from ...gaussian import DiagonalGaussian
+from ...value_check import check_number
 from ..structures import View, as_multiclass
 
 
@@ -30,11 +31,9 @@ class Labeler:
                  network: str = 'teacher',
                  prototype_weight: float = 0.0,
                  prototypes: str = 'contrast') -> None:
-        if prototype_weight < 0:
-            raise ValueError('strategy.labeler.prototype_weight='
-                             f'{prototype_weight} must not be negative')
         self.network = network
-        self.prototype_weight = prototype_weight
+        self.prototype_weight = check_number(
+            'strategy.labeler.prototype_weight', prototype_weight, 0)
         self.prototypes = prototypes
 
     def check(self, model: nn.Module) -> None:

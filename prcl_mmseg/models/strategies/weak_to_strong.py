@@ -5,6 +5,7 @@ from mmseg.registry import MODELS
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
+from ...value_check import check_number
 from ..structures import NetworkOutput, View, image_slices
 from .strategy import Strategy
 
@@ -33,8 +34,9 @@ class WeakToStrong(Strategy):
             Defaults to 1.
 
     Raises:
-        ValueError: If a view is not described by these keys, or the
-            perturbation names a view that there is not.
+        ValueError: If there is no view, one is not described by these keys,
+            a weight is negative, or the perturbation names a view that there
+            is not.
     """
 
     def __init__(self,
@@ -47,11 +49,15 @@ class WeakToStrong(Strategy):
         super().__init__()
         self.labeler = MODELS.build(labeler)
         self.loss = MODELS.build(loss)
-        self.supervised_weight = supervised_weight
+        self.supervised_weight = check_number('strategy.supervised_weight',
+                                              supervised_weight, 0)
         self.augments, self.weights = nn.ModuleDict(), {}
         for name, view in views.items():
             if view is not None:
                 self._add_view(name, {'augment': strong_augment, **view})
+        if not self.weights:
+            raise ValueError(f'strategy.views={views} has no view to learn '
+                             'from; give one, such as dict(strong=dict())')
         self.feature_perturbation = None
         if feature_perturbation is not None:
             self.feature_perturbation = MODELS.build(feature_perturbation)
@@ -115,4 +121,5 @@ class WeakToStrong(Strategy):
         augment = view['augment']
         self.augments[name] = (
             nn.Identity() if augment is None else MODELS.build(augment))
-        self.weights[name] = view.get('weight', 1.0)
+        self.weights[name] = check_number(f'strategy.views.{name}.weight',
+                                          view.get('weight', 1.0), 0)

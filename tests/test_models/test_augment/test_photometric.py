@@ -164,5 +164,5 @@ def test_sigma_differs_within_a_batch(make_view):
      (GaussianBlur, 'prob', -1.), (GaussianBlur, 'sigma', (0., 1.)),
      (GaussianBlur, 'sigma', (2., 1.))))
 def test_bad_photometric_setting(transform, name, value):
-    with pytest.raises(ValueError, match=f'{transform.__name__}: {name} '):
+    with pytest.raises(ValueError, match=f'{transform.__name__}.{name}='):
         transform(**{name: value})

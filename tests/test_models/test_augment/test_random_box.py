@@ -144,12 +144,12 @@ def test_cut_mix_pastes_such_boxes():
 @pytest.mark.parametrize('area', ((0.4, 0.02), (0., 0.5), (0.1, 1.2),
                                   (0.1, 0.2, 0.3)))
 def test_bad_range_of_areas(mix, area):
-    with pytest.raises(ValueError, match=f'{mix.__name__}: area '):
+    with pytest.raises(ValueError, match=f'{mix.__name__}.area='):
         mix(area=area)
 
 
 @pytest.mark.parametrize('mix', (CutMix, CutOut))
 @pytest.mark.parametrize('aspect', (1., (0., 1.), (3., 0.3), (-1., 1.)))
 def test_bad_range_of_aspects(mix, aspect):
-    with pytest.raises(ValueError, match=f'{mix.__name__}: aspect '):
+    with pytest.raises(ValueError, match=f'{mix.__name__}.aspect='):
         mix(aspect=aspect)

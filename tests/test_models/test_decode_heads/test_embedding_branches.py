@@ -31,7 +31,7 @@ def test_variances_start_around_a_given_one(initial):
 
 @pytest.mark.parametrize('initial', [0.0, 1.0])
 def test_an_impossible_initial_variance_is_refused(initial):
-    with pytest.raises(ValueError, match='initial_variance.*between 0 and 1'):
+    with pytest.raises(ValueError, match='initial_variance.*0, 1'):
         VarianceBranch(6, 4, dict(type='BN'), initial)
 
 

@@ -5,6 +5,7 @@ import os
 import os.path as osp
 import pickle
 import re
+from collections import OrderedDict
 from typing import Any, Callable
 
 import numpy as np
@@ -59,10 +60,14 @@ def load_safely(file: Any, map_location: Any = None, **_) -> Any:
             what it holds, and how to trust it.
     """
     if _trusted():
-        return torch.load(file, map_location=map_location, weights_only=False)
+        return _named(
+            torch.load(file, map_location=map_location, weights_only=False),
+            file)
     try:
-        return _without_code(
-            torch.load(file, map_location=map_location, weights_only=True))
+        return _named(
+            _without_code(
+                torch.load(file, map_location=map_location,
+                           weights_only=True)), file)
     except pickle.UnpicklingError as error:
         found = re.search(r"GLOBAL ([\w.]+)|but got <class '([\w.]+)'>",
                           str(error))
@@ -90,6 +95,21 @@ def _without_code(checkpoint: Any) -> Any:
             if isinstance(part, dict):
                 for name in ('config', 'cfg'):
                     part.pop(name, None)
+    return checkpoint
+
+
+def _named(checkpoint: Any, file: Any) -> Any:
+    """Let the weights carry the name of their file, for messages."""
+    if not isinstance(checkpoint, dict):
+        return checkpoint
+    weights = checkpoint.get('state_dict', checkpoint)
+    if isinstance(weights, dict):
+        named = OrderedDict(weights)
+        named._metadata = getattr(weights, '_metadata', OrderedDict())
+        named._metadata.setdefault('', {})['file'] = str(file)
+        if 'state_dict' not in checkpoint:
+            return named
+        checkpoint['state_dict'] = named
     return checkpoint
 
 

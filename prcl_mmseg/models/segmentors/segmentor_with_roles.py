@@ -1,6 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from contextlib import contextmanager
-from typing import Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 import torch
 from mmengine.model import ModuleDict
@@ -14,6 +14,7 @@ from ...finite import not_finite
 from ..data_preprocessors import SemiSegDataPreprocessor
 from ..decode_heads import embedding_head, unwrap_heads
 from .ema_teacher import copy_weights
+from .load_check import LoadCheck
 
 
 class SegmentorWithRoles(BaseSegmentor):
@@ -50,7 +51,9 @@ class SegmentorWithRoles(BaseSegmentor):
         if teacher is not None:
             self.networks['teacher'] = MODELS.build(
                 teacher, default_args=dict(model=student))
+        self._load_check = LoadCheck()
         self._register_load_state_dict_pre_hook(self._fit_state_dict)
+        self.register_load_state_dict_post_hook(_end_load_check)
 
     def network(self, role: str) -> EncoderDecoder:
         """The network of a role, 'student' or 'teacher'."""
@@ -73,10 +76,24 @@ class SegmentorWithRoles(BaseSegmentor):
         return list(self.networks)
 
     @property
+    def predicting_role(self) -> str:
+        """str: The role of the network that predicts."""
+        chosen = self.predict_with in self.networks
+        return self.predict_with if chosen else 'student'
+
+    @property
     def predictor(self) -> EncoderDecoder:
         """EncoderDecoder: The network that predicts."""
-        chosen = self.predict_with in self.networks
-        return self.network(self.predict_with if chosen else 'student')
+        return self.network(self.predicting_role)
+
+    def check_loaded(self) -> None:
+        """Raise an error if the last checkpoint left the predictor random.
+
+        Raises:
+            ValueError: Names the checkpoint and the weights that it lacks or
+                that are NaN or infinite.
+        """
+        self._load_check.require(self.predicting_role)
 
     @contextmanager
     def predicting_with(self, role: str) -> Iterator[None]:
@@ -113,6 +130,8 @@ class SegmentorWithRoles(BaseSegmentor):
     def train(self, mode: bool = True) -> 'SegmentorWithRoles':
         """Set the mode of the student; the teacher always evaluates."""
         super().train(mode)
+        if mode:
+            self._load_check.forget()
         if self.teacher is not None:
             self.teacher.eval()
         return self
@@ -131,6 +150,7 @@ class SegmentorWithRoles(BaseSegmentor):
                  data_samples: OptSampleList = None) -> Tensor:
         # The teacher's weights are frozen. Tools that look at activations by
         # their gradients, such as Grad-CAM, need one nevertheless.
+        self.check_loaded()
         if torch.is_grad_enabled() and not inputs.requires_grad:
             inputs = inputs.detach().requires_grad_()
         return self.predictor._forward(inputs, data_samples)
@@ -160,7 +180,11 @@ class SegmentorWithRoles(BaseSegmentor):
         """dict: How the predicting segmentor infers."""
         return self.predictor.test_cfg
 
-    def _fit_state_dict(self, state_dict: dict, prefix: str, *_) -> None:
+    def _networks_by_role(self) -> Dict[str, EncoderDecoder]:
+        return {role: self.network(role) for role in self.roles}
+
+    def _fit_state_dict(self, state_dict: dict, prefix: str, metadata: dict,
+                        *_) -> None:
         """Give every network the weights that a checkpoint has for it.
 
         A network that the checkpoint lacks gets those of the student, then of
@@ -171,6 +195,8 @@ class SegmentorWithRoles(BaseSegmentor):
         Raises:
             ValueError: If the checkpoint holds no weights of a network.
         """
+        source = metadata.get('file', 'the checkpoint')
+        self._load_check.begin(self._networks_by_role(), source)
         places = {
             role: f'{prefix}networks.{role}.'
             f'{"module." if role == "teacher" else ""}'
@@ -194,7 +220,7 @@ class SegmentorWithRoles(BaseSegmentor):
                 'teacher'] or plain
             if not weights:
                 raise ValueError(
-                    'the checkpoint holds no weights of a network: none of '
+                    f'{source} holds no weights of a network: none of '
                     'its names begins with networks.student, networks.teacher '
                     f'or a part of a plain segmentor; it has {names}. Give a '
                     'checkpoint of this version or of mmseg')
@@ -204,6 +230,10 @@ class SegmentorWithRoles(BaseSegmentor):
                 places[role] + name: weight.clone()
                 for name, weight in weights.items()
             })
+
+
+def _end_load_check(model: SegmentorWithRoles, _) -> None:
+    model._load_check.end(model._networks_by_role())
 
 
 def _take(state_dict: dict,

@@ -199,6 +199,7 @@ class SemiSegmentor(SegmentorWithRoles):
             list[SegDataSample]: With ``pred_sem_seg`` and ``seg_logits``, and
             for each of the terms' ``map_names`` a map (1, H, W).
         """
+        self.check_loaded()
         mapping = [term for term in self.terms.values() if term.map_names]
         return predict_with_maps(self.predictor, mapping, inputs,
                                  data_samples)

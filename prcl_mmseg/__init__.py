@@ -9,12 +9,15 @@ from . import compat
 compat.check_dependencies()
 compat.replace_missing_ops()
 compat.load_checkpoints_safely()
+compat.write_files_whole()
 compat.resolve_mmseg_bases()
 compat.name_layers_plainly()
 
 from . import datasets, engine, evaluation, models  # noqa: E402
 from . import visualization  # noqa: E402
 from .version import __version__  # noqa: E402
+
+compat.infer_on_any_image()
 
 __all__ = [
     '__version__', 'datasets', 'engine', 'evaluation', 'models',

@@ -11,11 +11,17 @@ import prcl_mmseg  # noqa: E402, F401
 
 import torch  # noqa: E402
 from mmengine.config import Config  # noqa: E402
-from mmengine.runner import Runner, find_latest_checkpoint  # noqa: E402
+from mmengine.dist import is_main_process  # noqa: E402
+from mmengine.runner import Runner  # noqa: E402
 from mmseg.registry import RUNNERS  # noqa: E402
 
+from prcl_mmseg.engine.build_errors import (  # noqa: E402
+    explain_build_errors)
+from prcl_mmseg.engine.config_check import check_followers  # noqa: E402
 from prcl_mmseg.engine.launch import (  # noqa: E402
-    keep_freed_memory, leave_group)
+    explain_timeout, keep_freed_memory, leave_group)
+from prcl_mmseg.engine.resume import (  # noqa: E402
+    Start, choose_start, delete_checkpoints, saved_checkpoints)
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     add_common_arguments, load_config)
 
@@ -26,7 +32,12 @@ def parse_args() -> tuple:
     parser.add_argument(
         '--resume',
         action='store_true',
-        help='go on from the latest checkpoint in the work dir')
+        help='go on from the latest checkpoint in the work dir, or from '
+        'load_from if that is given by --cfg-options')
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='start over in a work dir that has checkpoints, and delete them')
     parser.add_argument(
         '--amp',
         action='store_true',
@@ -34,12 +45,17 @@ def parse_args() -> tuple:
     args = parser.parse_args()
     if args.amp and not torch.cuda.is_available():
         parser.error('--amp needs a GPU, but none is visible; leave it out')
-    cfg = load_config(args, parser)
+    cfg = load_config(args, parser, training=True)
     wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
     if args.amp and wrapper not in ('OptimWrapper', 'AmpOptimWrapper'):
         parser.error(f'--amp cannot change optim_wrapper.type={wrapper!r} of '
                      f"{args.config}; make it 'OptimWrapper'")
-    return args, cfg
+    try:
+        start = find_start(args, cfg)
+    except ValueError as error:
+        parser.error(str(error))
+    cfg.resume = False
+    return args, cfg, start
 
 
 def enable_amp(cfg: Config) -> None:
@@ -49,27 +65,47 @@ def enable_amp(cfg: Config) -> None:
     wrapper.setdefault('loss_scale', 'dynamic')
 
 
-def resume_latest(cfg: Config) -> None:
-    """Go on from the latest checkpoint in the work dir, if there is one.
+def find_start(args: argparse.Namespace, cfg: Config) -> Start:
+    """Where the training starts: anew, or after earlier iterations.
 
-    The runner would prefer ``load_from``, hence restart from the initial
-    weights of a fine-tuning run.
+    Raises:
+        ValueError: If that would lose checkpoints of the work dir.
     """
-    cfg.resume = find_latest_checkpoint(cfg.work_dir) is not None
-    if cfg.resume:
-        cfg.load_from = None
+    if args.resume or cfg.get('resume'):
+        if args.overwrite:
+            raise ValueError('--resume goes on and --overwrite starts over; '
+                             'give one of them')
+        return choose_start(cfg, 'load_from' in (args.cfg_options or {}))
+    saved = saved_checkpoints(cfg.work_dir)
+    if saved and not args.overwrite:
+        raise ValueError(
+            f'{cfg.work_dir} has checkpoints of an earlier training '
+            f'({len(saved)}, such as {saved[0]}). Go on from the last one '
+            'with --resume, or choose another --work-dir, or start over with '
+            '--overwrite, which deletes them')
+    return Start(False, cfg.get('load_from'), [])
 
 
 def main() -> None:
-    args, cfg = parse_args()
+    args, cfg, start = parse_args()
     if args.amp:
         enable_amp(cfg)
-    cfg.resume = False
-    if args.resume:
-        resume_latest(cfg)
     keep_freed_memory()
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
-    build(cfg).train()
+    with explain_build_errors(cfg), explain_timeout(cfg):
+        runner = build(cfg)
+        check_followers(runner)
+        # Not in the config, of which the work dir gets a copy to use again.
+        runner._resume, runner._load_from = start.resume, start.load_from
+        for note in start.notes:
+            runner.logger.warning(note)
+        if args.overwrite and is_main_process():
+            delete_checkpoints(cfg.work_dir)
+        try:
+            runner.train()
+        except SystemExit as end:  # Saved on a signal.
+            leave_group(end.code)
+            raise
     leave_group()
 
 

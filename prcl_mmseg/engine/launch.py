@@ -4,7 +4,11 @@ import atexit
 import ctypes
 import os
 import platform
+import re
 import sys
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Iterator, Optional
 
 import torch
 import torch.distributed as torch_dist
@@ -33,7 +37,8 @@ def adapt_to_run(cfg: Config, launcher: str) -> None:
 
     Raises:
         ValueError: If ``launcher`` did not start this process, or cannot do
-            without GPUs and there are none.
+            without GPUs and there are none, or if
+            ``env_cfg.dist_cfg.timeout`` is no number of seconds.
     """
     name_types(cfg)
     cfg.launcher = launcher
@@ -46,8 +51,9 @@ def adapt_to_run(cfg: Config, launcher: str) -> None:
     if not on_gpu or processes == 1:
         replace_sync_bn(cfg._cfg_dict)
         cfg.pop('sync_bn', None)
+    timeout = group_timeout(cfg)
     if launcher != 'none' and not on_gpu:
-        _communicate_on_cpu(cfg)
+        _communicate_on_cpu(cfg, timeout)
 
 
 def keep_freed_memory() -> None:
@@ -85,13 +91,58 @@ def remember_local_rank(local_rank: int) -> None:
     os.environ.setdefault('LOCAL_RANK', str(local_rank))
 
 
-def leave_group() -> None:
+def group_timeout(cfg: Config) -> Optional[timedelta]:
+    """How long a process waits for the others; None leaves it to PyTorch.
+
+    Raises:
+        ValueError: If ``env_cfg.dist_cfg.timeout`` is no number of seconds.
+    """
+    seconds = ((cfg.get('env_cfg') or {}).get('dist_cfg')
+               or {}).get('timeout')
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(
+            seconds, (int, float)) or not seconds > 0:
+        raise ValueError(f'env_cfg.dist_cfg.timeout={seconds!r} must be a '
+                         'number of seconds above 0, such as 600')
+    return timedelta(seconds=seconds)
+
+
+@contextmanager
+def explain_timeout(cfg: Config) -> Iterator[None]:
+    """Say in plain words that another process did not answer.
+
+    Raises:
+        TimeoutError: In place of the error of PyTorch. Names the config key.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not torch_dist.is_initialized() or not re.search(
+                r'time(d|out)?.?out|Connection closed by peer', str(error),
+                re.IGNORECASE):
+            raise
+        limit = group_timeout(cfg)
+        raise TimeoutError(
+            f'process {torch_dist.get_rank()} of '
+            f'{torch_dist.get_world_size()} waited for another one in vain: '
+            'that hangs, has died, or is far behind (look for its messages '
+            'above; slow data is a usual reason). The limit is '
+            f'env_cfg.dist_cfg.timeout={limit and limit.total_seconds()} '
+            'seconds; raise it if a step or a check of the data may take '
+            'longer. --resume goes on from the last checkpoint') from error
+
+
+def leave_group(status: int = 0) -> None:
     """End the communication between processes, all at the same time.
 
     A process that exits while another still talks to it can bring that one
     down. The last call of a program: where processes talk through gloo it
     does not return, since PyTorch now and then aborts such a process while
     the interpreter shuts down.
+
+    Args:
+        status (int): Exit code of this process. Defaults to 0.
     """
     if torch_dist.is_available() and torch_dist.is_initialized():
         backend = torch_dist.get_backend()
@@ -102,12 +153,16 @@ def leave_group() -> None:
             atexit._run_exitfuncs()
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(0)
+            os._exit(status)
 
 
-def _communicate_on_cpu(cfg: Config) -> None:
-    cfg.env_cfg = dict(
-        cfg.get('env_cfg') or {}, dist_cfg=dict(backend='gloo'))
+def _communicate_on_cpu(cfg: Config, timeout: Optional[timedelta]) -> None:
+    dist_cfg = dict(backend='gloo')
+    options = {}
+    if timeout is not None:
+        dist_cfg['timeout'] = timeout.total_seconds()
+        options['timeout'] = timeout
+    cfg.env_cfg = dict(cfg.get('env_cfg') or {}, dist_cfg=dist_cfg)
     wrapper = dict(
         type='MMDistributedDataParallel',
         broadcast_buffers=False,
@@ -116,4 +171,4 @@ def _communicate_on_cpu(cfg: Config) -> None:
     cfg.model_wrapper_cfg = wrapper
     # MMEngine's own initialisation would choose a CUDA device.
     if not torch_dist.is_initialized():
-        torch_dist.init_process_group('gloo')
+        torch_dist.init_process_group('gloo', **options)

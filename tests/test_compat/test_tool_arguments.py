@@ -26,16 +26,6 @@ def same_path(monkeypatch) -> None:
     monkeypatch.setattr(sys, 'path', list(sys.path))
 
 
-def test_resume_prefers_the_work_dir_to_load_from(tmp_path):
-    train = load_tool('train')
-    cfg = Config(dict(work_dir=str(tmp_path), load_from='imagenet.pth'))
-    train.resume_latest(cfg)
-    assert (cfg.resume, cfg.load_from) == (False, 'imagenet.pth')
-    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_2.pth'))
-    train.resume_latest(cfg)
-    assert (cfg.resume, cfg.load_from) == (True, None)
-
-
 def test_amp_keeps_what_the_wrapper_has():
     cfg = Config(dict(optim_wrapper=dict(
         type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1),

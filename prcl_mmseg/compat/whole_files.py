@@ -1,0 +1,63 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""A file appears under its name when it is complete, not before."""
+import os
+import os.path as osp
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Iterator, Union
+
+# What a killed process leaves behind: name.pth.<process id>.part
+UNFINISHED = '.part'
+
+
+@contextmanager
+def whole_file(path: Union[str, Path], mode: str = 'wb',
+               **options) -> Iterator[Any]:
+    """Open a file for writing that takes its name when the block ends.
+
+    A process that is killed in the middle leaves the earlier file of that
+    name as it was, and so does an error.
+
+    Args:
+        path (str | Path): The file.
+        mode (str): See ``open``. Defaults to 'wb'.
+        **options: Those of ``open``.
+    """
+    target = osp.realpath(path)
+    if osp.exists(target) and not osp.isfile(target):  # Such as /dev/null.
+        with open(target, mode, **options) as file:
+            yield file
+        return
+    draft = f'{target}.{os.getpid()}{UNFINISHED}'
+    try:
+        with open(draft, mode, **options) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, target)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.remove(draft)
+        raise
+
+
+def write_files_whole() -> None:
+    """Let MMEngine write local files, such as checkpoints, so."""
+    from mmengine.fileio import LocalBackend
+    LocalBackend.put = _put
+    LocalBackend.put_text = _put_text
+
+
+def _put(self, obj: bytes, filepath: Union[str, Path]) -> None:
+    os.makedirs(osp.dirname(filepath) or '.', exist_ok=True)
+    with whole_file(filepath) as file:
+        file.write(obj)
+
+
+def _put_text(self,
+              obj: str,
+              filepath: Union[str, Path],
+              encoding: str = 'utf-8') -> None:
+    os.makedirs(osp.dirname(filepath) or '.', exist_ok=True)
+    with whole_file(filepath, 'w', encoding=encoding) as file:
+        file.write(obj)

@@ -1,0 +1,81 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+
+from ..batches import TrainingBatches, can_be_placed
+from ..resume import find_resumable
+from ..resume_check import (check_fit, describe_run, follow_config,
+                            schedule_changed)
+
+
+@HOOKS.register_module()
+class ResumeHook(Hook):
+    """Lets a resumed training go on as if it had never stopped.
+
+    Finds the newest intact checkpoint, says what does not fit this run, goes
+    on with the batch that would have been next, and takes the validation
+    that a cut may have swallowed.
+
+    Raises:
+        ValueError: If no checkpoint is intact, or if training on from it
+            would be meaningless.
+    """
+
+    priority = 'HIGH'
+    _new_schedule = False
+
+    def before_run(self, runner: Runner) -> None:
+        """Choose what ``resume=True`` resumes."""
+        self._seed = runner.seed
+        if runner._resume and runner._load_from is None:
+            start = find_resumable(runner.work_dir)
+            if start is not None:
+                runner._load_from = start.load_from
+                for note in start.notes:
+                    runner.logger.warning(note)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Compare the checkpoint with the run, before it is taken over."""
+        if not runner._resume:
+            return
+        for note in check_fit(runner, checkpoint, runner._load_from):
+            runner.logger.warning(note)
+        self._new_schedule = schedule_changed(runner, checkpoint)
+        if self._new_schedule:
+            # Else MMEngine would take it over.
+            del checkpoint['param_schedulers']
+
+    def before_save_checkpoint(self, runner: Runner,
+                               checkpoint: dict) -> None:
+        """Note what the run is compared with when it is resumed."""
+        checkpoint['meta'].update(describe_run(runner))
+
+    def before_train(self, runner: Runner) -> None:
+        """Go on with the next batch, by the schedule of the config."""
+        if self._new_schedule:
+            before = runner.optim_wrapper.get_lr()['lr'][0]
+            follow_config(runner)
+            runner.logger.warning(
+                'The schedule of the checkpoint has another length than the '
+                f"config's, of train_cfg.max_iters={runner.max_iters}. The "
+                f'training goes on by that of the config: the learning rate '
+                f'is {runner.optim_wrapper.get_lr()["lr"][0]:g} now, which '
+                f'was {before:g}. That is not what a training of this length '
+                'would have been: start it anew for figures to compare')
+        loop = runner.train_loop
+        if can_be_placed(loop):
+            # Without a seed in the config, the checkpoint's is not its own.
+            if loop.dataloader.sampler.seed == self._seed:
+                loop.dataloader.sampler.seed = runner.seed
+            loop.dataloader_iterator = TrainingBatches(loop)
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Validate where the run was cut before its validation was kept."""
+        loop, done = runner.train_loop, runner.iter
+        if done and runner.val_loop is not None and \
+                done >= loop.val_begin and (done % loop.val_interval == 0
+                                            or done == loop.max_iters):
+            runner.logger.info(f'The validation of iteration {done} is taken '
+                               'again, since its scores may be lost.')
+            runner.val_loop.run()

@@ -1,0 +1,142 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Whether a checkpoint fits the run that is to go on from it."""
+from typing import Dict, List, Sequence
+
+from mmengine.dist import get_world_size
+from mmengine.runner import Runner
+from torch import Tensor, nn
+
+from .resume import missing_parts
+
+_WEIGHTS = ('To start a training from its weights, leave --resume out and '
+            'set load_from to it')
+
+
+def describe_run(runner: Runner) -> Dict[str, int]:
+    """What of a run has to stay the same for a resumed step to be the same."""
+    return dict(
+        processes=get_world_size(),
+        batch_size=runner.train_dataloader.batch_size)
+
+
+def check_fit(runner: Runner, checkpoint: dict, path: str) -> List[str]:
+    """Compare a checkpoint with the run that resumes it.
+
+    Args:
+        runner (Runner): The runner, which has loaded nothing yet.
+        checkpoint (dict): The checkpoint.
+        path (str): Where it is from.
+
+    Returns:
+        list[str]: What will be different, for the log.
+
+    Raises:
+        ValueError: If the training could not go on, or would learn nothing.
+    """
+    lacks = missing_parts(checkpoint)
+    if lacks:
+        raise ValueError(
+            f'{path} cannot be resumed, because it has no '
+            f'{", ".join(lacks)}. Published checkpoints and the best one '
+            f'hold no optimizer. {_WEIGHTS}; to go on, resume an '
+            'iter_*.pth')
+    model = runner.model.module if hasattr(runner.model,
+                                           'module') else runner.model
+    _check_weights(model, checkpoint['state_dict'], path)
+    _check_optimizer(runner, checkpoint['optimizer'], path)
+    return _compare_runs(runner, checkpoint['meta'], path)
+
+
+def _check_weights(model: nn.Module, weights: Dict[str, Tensor],
+                   path: str) -> None:
+    own = model.state_dict()
+    weights = {
+        name[7:] if name.startswith('module.') else name: weight
+        for name, weight in weights.items()
+    }
+    faults = dict(
+        missing=[name for name in own if name not in weights],
+        unknown=[name for name in weights if name not in own],
+        differently_shaped=[
+            name for name in own
+            if name in weights and own[name].shape != weights[name].shape
+        ])
+    found = [
+        f'{len(names)} {fault.replace("_", " ")} (such as {names[0]})'
+        for fault, names in faults.items() if names
+    ]
+    if found:
+        raise ValueError(
+            f'{path} is of another method, network or number of classes than '
+            f'the config: of {len(own)} tensors of the model, '
+            f'{", ".join(found)}. Resume it with the config that it was '
+            f'trained with. {_WEIGHTS}')
+
+
+def _check_optimizer(runner: Runner, saved: dict, path: str) -> None:
+    own = runner.optim_wrapper.state_dict()
+    if 'param_groups' not in own or 'param_groups' not in saved:
+        return
+    sizes, settings = [], []
+    for state in (saved, own):
+        groups = state['param_groups']
+        sizes.append([len(group['params']) for group in groups])
+        settings.append(set().union(*groups))
+    # A newer PyTorch may have added settings, but takes none away.
+    if sizes[0] != sizes[1] or (settings[0] - settings[1]
+                                and settings[1] - settings[0]):
+        raise ValueError(
+            f'{path} was trained with another optimizer than '
+            f'optim_wrapper.optimizer ({_names(settings[0] - settings[1])} '
+            f'in place of {_names(settings[1] - settings[0])}; parameters '
+            f'per group {sizes[0]} in place of {sizes[1]}). Keep optimizer '
+            f'and paramwise_cfg of the run. {_WEIGHTS}')
+
+
+def _names(settings: Sequence[str]) -> str:
+    return ', '.join(sorted(settings)) or 'the same settings'
+
+
+def schedule_changed(runner: Runner, checkpoint: dict) -> bool:
+    """Whether a checkpoint's schedule ends elsewhere than the config's.
+
+    MMEngine goes on with that of the checkpoint, so a run that is made longer
+    would end at learning rate 0.
+    """
+    own, saved = runner.param_schedulers, checkpoint.get('param_schedulers')
+    if not isinstance(own, list) or not isinstance(saved, list):
+        return False
+    return [each.end for each in own] != [each.get('end') for each in saved]
+
+
+def follow_config(runner: Runner) -> None:
+    """Bring the config's own schedule to the iteration of the run."""
+    for group in runner.optim_wrapper.param_groups:
+        for key in group:
+            if f'initial_{key}' in group:
+                group[key] = group[f'initial_{key}']
+    runner.param_schedulers = runner.build_param_scheduler(
+        runner.cfg.param_scheduler)
+    for scheduler in runner.param_schedulers:
+        for _ in range(runner.epoch if scheduler.by_epoch else runner.iter):
+            scheduler.step()
+
+
+def _compare_runs(runner: Runner, meta: dict, path: str) -> List[str]:
+    own = describe_run(runner)
+    saved = {key: meta.get(key, value) for key, value in own.items()}
+    notes = []
+    if meta['iter'] >= runner.max_iters:
+        notes.append(
+            f'{path} is the end of its training: {meta["iter"]} iterations '
+            f'are done, and train_cfg.max_iters={runner.max_iters}')
+    for key, what in (('processes', 'process(es)'),
+                      ('batch_size', 'item(s) per process and batch')):
+        if saved[key] != own[key]:
+            notes.append(
+                f'{path} was trained with {saved[key]} {what}, and goes on '
+                f'with {own[key]}: the size of a batch and the order of the '
+                'images change, so this is not the training that it would '
+                'have been. The learning rate belongs to the batch; '
+                'auto_scale_lr.enable=True scales that of a new training')
+    return notes

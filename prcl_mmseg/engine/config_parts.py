@@ -1,6 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Finding and changing the parts of a config, however deep they lie."""
-from typing import Any, Iterator
+from typing import Any, Iterator, Tuple
 
 
 def config_dicts(node: Any) -> Iterator[dict]:
@@ -11,6 +11,19 @@ def config_dicts(node: Any) -> Iterator[dict]:
     if isinstance(node, (list, tuple)):
         for child in node:
             yield from config_dicts(child)
+
+
+def config_items(node: Any, key: str = '') -> Iterator[Tuple[str, Any]]:
+    """Every value in a config and its key, as --cfg-options takes it."""
+    if key:
+        yield key, node
+    children = ()
+    if isinstance(node, dict):
+        children = node.items()
+    elif isinstance(node, (list, tuple)):
+        children = enumerate(node)
+    for name, child in children:
+        yield from config_items(child, f'{key}.{name}' if key else str(name))
 
 
 def replace_sync_bn(cfg: Any) -> None:

@@ -5,7 +5,23 @@ from argparse import ArgumentParser, Namespace
 
 from mmengine.config import Config, DictAction
 
+from .config_check import check_config, check_files
+from .config_options import merge_options
 from .launch import adapt_to_run, remember_local_rank
+from .warm_up import fit_warm_up
+
+
+class OptionsAction(DictAction):
+    """MMEngine's, which says what is wrong with a setting."""
+
+    def __call__(self, parser, namespace, values, option_string=None) -> None:
+        for value in values:
+            key, sign, _ = value.partition('=')
+            if not key or not sign:
+                parser.error(f'{option_string}: {value} is no setting; give '
+                             'key=value')
+        super().__call__(parser, namespace, values, option_string)
+
 
 
 def add_common_arguments(parser: ArgumentParser) -> None:
@@ -18,7 +34,7 @@ def add_common_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionsAction,
         help='override settings of the config, as key=value pairs: '
         'train_cfg.max_iters=100 a.b="[1,2]"')
     parser.add_argument(
@@ -29,27 +45,55 @@ def add_common_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
 
 
-def load_config(args: Namespace, parser: ArgumentParser) -> Config:
-    """Read the config, apply the arguments and fit it to the run.
+def read_config(args: Namespace, parser: ArgumentParser) -> Config:
+    """Read the config and override its settings by ``--cfg-options``.
+
+    Args:
+        args (Namespace): Parsed arguments, ``config`` and ``cfg_options``.
+        parser (ArgumentParser): Reports what is wrong with them.
+    """
+    if not osp.exists(args.config):
+        parser.error(f'config {args.config!r} does not exist; the ready ones '
+                     'are below configs/')
+    if not osp.isfile(args.config) or not args.config.endswith('.py'):
+        parser.error(f'config {args.config!r} is no config; give the path of '
+                     'a .py file')
+    try:
+        cfg = Config.fromfile(args.config)
+        if args.cfg_options is not None:
+            merge_options(cfg, args.cfg_options)
+    except (SyntaxError, ValueError, OSError, NameError, KeyError,
+            TypeError) as error:
+        parser.error(f'config {args.config!r}: {error}')
+    return cfg
+
+
+def load_config(args: Namespace,
+                parser: ArgumentParser,
+                training: bool = False) -> Config:
+    """Read the config, apply the arguments, fit it to the run and check it.
 
     Args:
         args (Namespace): Parsed arguments.
         parser (ArgumentParser): Reports what is wrong with them.
+        training (bool): Whether it is to train. Defaults to False.
     """
     remember_local_rank(args.local_rank)
-    if not osp.isfile(args.config):
-        parser.error(f'config {args.config!r} does not exist; the ready ones '
-                     'are below configs/')
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(args, parser)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         name = osp.splitext(osp.basename(args.config))[0]
         cfg.work_dir = osp.join('work_dirs', name)
+    if osp.exists(cfg.work_dir) and not osp.isdir(cfg.work_dir):
+        parser.error(f'--work-dir {cfg.work_dir!r} is no folder; choose '
+                     'another')
     try:
+        check_config(cfg, training)
+        if training:
+            check_files(cfg)
+            fit_warm_up(cfg)
         adapt_to_run(cfg, args.launcher)
-    except ValueError as error:
+    except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
     return cfg

@@ -1,5 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from .camvid import CamVidDataset
+from .data_check import check_data
 from .demo import DemoSegDataset, generate_demo
 from .image_check import check_images
 from .label_check import check_class_count, check_labels, log_class_histogram
@@ -18,7 +19,7 @@ __all__ = [
     'LoadWideAnnotations', 'SemiSegDataset', 'SplitADE20KDataset',
     'SplitCOCOStuffDataset', 'SplitCityscapesDataset', 'SplitEntry',
     'SplitLoveDADataset', 'SplitSegDataset', 'SplitVOCDataset',
-    'UnlabeledDataset', 'check_class_count', 'check_images',
+    'UnlabeledDataset', 'check_class_count', 'check_data', 'check_images',
     'check_labels', 'check_paths', 'generate_demo', 'log_class_histogram',
     'read_split'
 ]

@@ -14,9 +14,9 @@ from typing import Optional, Set, Tuple
 
 import cv2
 import numpy as np
-from mmengine.dist import barrier, is_main_process
 from mmseg.registry import DATASETS
 
+from .main_process import run_in_main_process
 from .split_dataset import SplitSegDataset
 
 CLASSES = ('ground', 'stripes', 'checks', 'dots', 'rings')
@@ -51,9 +51,7 @@ class DemoSegDataset(SplitSegDataset):
         if split not in MANIFEST['splits']:
             raise ValueError(f'DemoSegDataset has no split {split!r}; use one '
                              f"of {list(MANIFEST['splits'])}")
-        if is_main_process():
-            generate_demo(data_root)
-        barrier()
+        run_in_main_process(lambda: generate_demo(data_root))
         super().__init__(
             ann_file=f'{split}.txt',
             data_root=data_root,

@@ -34,8 +34,9 @@ def image_size(loader: Any, info: dict) -> Tuple[int, int]:
             with Image.open(info['img_path']) as image:
                 if image.getexif().get(_ORIENTATION, _UPRIGHT) == _UPRIGHT:
                     return image.size[::-1]
-        except OSError:
-            # Not local, or a format that only the loader knows.
+        except Exception:
+            # Not local, too large for Pillow, or of a format that only the
+            # loader knows.
             pass
     return tuple(load_image(loader, info).shape[:2])
 

@@ -1,14 +1,88 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 import logging
-from typing import Any, Iterator, Mapping, Optional, Sequence, Tuple
+from typing import (Any, Container, Dict, Iterator, List, Mapping, NamedTuple,
+                    Optional, Sequence, Tuple)
 
 import numpy as np
 from mmengine.logging import print_log
 
-from .image_check import image_size
-from .mask_file import refuse_cut_labels
-from .pipeline_check import (find_image_loader, find_mask_loader,
-                             leaf_datasets)
+from .check_cache import CheckCache
+from .mask_reader import MaskReader
+from .pipeline_check import leaf_datasets
+from .thread_map import thread_map
+
+
+class LabelSurvey(NamedTuple):
+    """What the masks of a dataset hold.
+
+    Attributes:
+        pixels (np.ndarray): Labelled pixels per class, shape (num_classes, ),
+            int64.
+        void (list[str]): Masks without any labelled pixel.
+        faults (dict[str, str]): What is wrong with masks that cannot be used,
+            by path of the mask, or of an image that has none.
+    """
+    pixels: np.ndarray
+    void: List[str]
+    faults: Dict[str, str]
+
+
+def survey_labels(dataset: Any,
+                  num_classes: int,
+                  ignore_index: int = 255,
+                  max_images: Optional[int] = None,
+                  key: str = 'train_dataloader.dataset.labeled',
+                  cache: Optional[CheckCache] = None,
+                  skipped: Container[str] = ()) -> LabelSurvey:
+    """Read masks as the training will, and count the pixels per class.
+
+    Args:
+        dataset: A labelled mmseg dataset or a wrapper of such datasets.
+        num_classes (int): Number of classes.
+        ignore_index (int): Label without class. Defaults to 255.
+        max_images (int, optional): Look at the first so many masks only.
+            Defaults to None, all masks.
+        key (str): Where the dataset's config stands, for messages.
+        cache (CheckCache, optional): Spares a second look at files that have
+            not changed. Defaults to None.
+        skipped (Container[str]): Images that cannot be read, whose masks are
+            left out. Defaults to ().
+
+    Returns:
+        LabelSurvey: What was found.
+
+    Raises:
+        ValueError: If the pipeline loads no masks.
+    """
+    leaves = leaf_datasets(dataset)
+    places = [(leaf, index) for leaf in leaves for index in range(len(leaf))]
+    places = places[:max_images]
+    readers = {id(leaf): MaskReader(leaf, key, cache) for leaf in leaves}
+
+    def look(number: int) -> Optional[tuple]:
+        leaf, index = places[number]
+        info = leaf.get_data_info(index)
+        if info.get('img_path') in skipped:
+            return None
+        path = info.get('seg_map_path', info.get('img_path'))
+        try:
+            counted = readers[id(leaf)](info)
+            return path, _class_pixels(info, *counted, num_classes,
+                                       ignore_index)
+        except ValueError as error:
+            return path, error
+
+    pixels = np.zeros(num_classes, dtype=np.int64)
+    void, faults = [], {}
+    found = thread_map(look, len(places), f'Checking the masks of `{key}`')
+    for path, result in filter(None, found):
+        if isinstance(result, ValueError):
+            faults[path] = str(result)
+            continue
+        pixels += result
+        if not result.any():
+            void.append(path)
+    return LabelSurvey(pixels, void, faults)
 
 
 def check_labels(dataset: Any,
@@ -34,11 +108,10 @@ def check_labels(dataset: Any,
     Raises:
         ValueError: As :func:`class_pixels`.
     """
-    histogram = np.zeros(num_classes, dtype=np.int64)
-    for _, pixels in class_pixels(dataset, num_classes, ignore_index,
-                                  max_images):
-        histogram += pixels
-    return histogram
+    survey = survey_labels(dataset, num_classes, ignore_index, max_images)
+    for fault in survey.faults.values():
+        raise ValueError(fault)
+    return survey.pixels
 
 
 def class_pixels(
@@ -66,31 +139,27 @@ def class_pixels(
             size than its image, or holds a value that is neither in
             [0, num_classes) nor ``ignore_index``.
     """
-    for info, mask in _masks(dataset, max_images):
-        values, counts = np.unique(mask, return_counts=True)
-        labelled = values != ignore_index
-        inside = (values >= 0) & (values < num_classes)
-        wrong = values[labelled & ~inside].tolist()
-        if wrong:
-            raise ValueError(
-                f'The mask {info["seg_map_path"]} holds the values '
-                f'{_shorten(wrong)}, but labels must lie in '
-                f'[0, {num_classes - 1}] (num_classes={num_classes}) or equal '
-                f'ignore_index={ignore_index}. '
-                f'{_cure(wrong, num_classes, ignore_index)}')
-        keep = labelled & inside
-        pixels = np.zeros(num_classes, dtype=np.int64)
-        pixels[values[keep]] = counts[keep]
-        yield info, pixels
+    seen = 0
+    for leaf in leaf_datasets(dataset):
+        reader = MaskReader(leaf, 'train_dataloader.dataset.labeled')
+        for index in range(len(leaf)):
+            if max_images is not None and seen >= max_images:
+                return
+            seen += 1
+            info = leaf.get_data_info(index)
+            yield info, _class_pixels(info, *reader(info), num_classes,
+                                      ignore_index)
 
 
 def check_class_count(dataset_metainfo: Mapping[str, Any],
-                      num_classes: int) -> None:
+                      num_classes: int,
+                      key: str = 'train_dataloader.dataset') -> None:
     """Compare the dataset's classes with the model's.
 
     Args:
         dataset_metainfo (Mapping): The dataset's ``metainfo``.
         num_classes (int): Number of classes the model predicts.
+        key (str): Where the dataset's config stands, for messages.
 
     Raises:
         ValueError: If ``classes`` is missing or of another length.
@@ -98,14 +167,14 @@ def check_class_count(dataset_metainfo: Mapping[str, Any],
     classes = dataset_metainfo.get('classes')
     if classes is None:
         raise ValueError(
-            'The dataset\'s `metainfo.classes` is not set, while '
+            f'`metainfo.classes` of `{key}` is not set, while '
             f'`model.num_classes` is {num_classes}. Set '
             '`metainfo=dict(classes=(...))` of the dataset to the class '
             'names.')
     if len(classes) != num_classes:
         raise ValueError(
-            f'`model.num_classes` is {num_classes}, but the '
-            f'dataset\'s `metainfo.classes` names {len(classes)} classes: '
+            f'`model.num_classes` is {num_classes}, but '
+            f'`metainfo.classes` of `{key}` names {len(classes)} classes: '
             f'{_shorten(classes)}. Set `model.num_classes={len(classes)}`, or '
             'correct `metainfo.classes`.')
 
@@ -149,60 +218,25 @@ def log_class_histogram(histogram: np.ndarray,
             level=logging.WARNING)
 
 
-def _masks(dataset: Any,
-           max_images: Optional[int]) -> Iterator[Tuple[dict, np.ndarray]]:
-    seen = 0
-    for leaf in leaf_datasets(dataset):
-        loader = find_mask_loader(leaf)
-        if loader is None:
-            raise ValueError(
-                f'The pipeline of the labelled {type(leaf).__name__} '
-                '(`train_dataloader.dataset.labeled.pipeline`) loads no '
-                "masks. Add dict(type='LoadAnnotations') after "
-                "dict(type='LoadImageFromFile').")
-        image_loader = find_image_loader(leaf)
-        for index in range(len(leaf)):
-            if max_images is not None and seen >= max_images:
-                return
-            seen += 1
-            info = leaf.get_data_info(index)
-            mask = _load_mask(loader, info)
-            if image_loader is not None:
-                _check_size(mask, info, image_size(image_loader, info))
-            yield info, mask
-
-
-def _check_size(mask: np.ndarray, info: dict, size: Tuple[int, int]) -> None:
-    if mask.shape != size:
+def _class_pixels(info: dict, values: Sequence[int], counts: Sequence[int],
+                  num_classes: int, ignore_index: int) -> np.ndarray:
+    pixels = np.zeros(num_classes, dtype=np.int64)
+    wrong = []
+    for value, count in zip(values, counts):
+        if value == ignore_index:
+            continue
+        if 0 <= value < num_classes:
+            pixels[value] = count
+        else:
+            wrong.append(value)
+    if wrong:
         raise ValueError(
-            f'The mask {info["seg_map_path"]} is {mask.shape[0]} x '
-            f'{mask.shape[1]} (height x width), but its image '
-            f'{info["img_path"]} is {size[0]} x {size[1]}. They must be of '
-            'the same size: correct the file, or the list or folders that '
-            'pair them. (An image with an EXIF rotation is turned when it is '
-            'loaded, its mask is not: store it upright.)')
-
-
-def _load_mask(loader: Any, info: dict) -> np.ndarray:
-    path = info.get('seg_map_path')
-    if path is None:
-        raise ValueError(
-            f'The labelled image {info.get("img_path")} has no mask. Add a '
-            "mask column to the list or set `data_prefix['seg_map_path']`.")
-    refuse_cut_labels(path, loader)
-    try:
-        mask = np.asarray(loader(dict(info))['gt_seg_map'])
-    except Exception as error:
-        raise ValueError(
-            f'The mask {path} cannot be read by {type(loader).__name__} '
-            f'({type(error).__name__}: {error}). Replace the file or set '
-            '`imdecode_backend` of that transform.') from error
-    if mask.ndim != 2:
-        raise ValueError(
-            f'The mask {path} has shape {mask.shape}, but a mask holds one '
-            'class number per pixel, shape (height, width). Convert colours '
-            'to class numbers and save a single-channel PNG.')
-    return mask
+            f'The mask {info["seg_map_path"]} holds the values '
+            f'{_shorten(wrong)}, but labels must lie in '
+            f'[0, {num_classes - 1}] (num_classes={num_classes}) or equal '
+            f'ignore_index={ignore_index}. '
+            f'{_cure(wrong, num_classes, ignore_index)}')
+    return pixels
 
 
 def _cure(wrong: Sequence[int], num_classes: int, ignore_index: int) -> str:

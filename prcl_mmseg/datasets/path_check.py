@@ -1,6 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 import os.path as osp
-from typing import Any, Iterator, Tuple
+from typing import Any, Iterator, Optional, Tuple
 
 from mmseg.registry import DATASETS
 
@@ -49,6 +49,42 @@ def check_paths(config: Any, key: str, masks: bool = True) -> None:
                     f"the data set's folder, or `{name}` to the folder of "
                     f'{"images" if name == "img_path" else "masks"} below '
                     'it.')
+
+
+def build_dataset(config: dict, key: str, masks: bool = True) -> Any:
+    """Build a dataset whose paths exist; it may turn out to be empty.
+
+    Args:
+        config (dict): Config of a dataset or of a wrapper of datasets; a
+            dataset is left as it is.
+        key (str): Where it stands.
+        masks (bool): Whether masks are needed. Defaults to True.
+
+    Returns:
+        Dataset: The dataset.
+
+    Raises:
+        FileNotFoundError: As :func:`check_paths`.
+    """
+    if not isinstance(config, dict):
+        return config
+    check_paths(config, key, masks)
+    try:
+        return DATASETS.build(config)
+    except ValueError:
+        # A stock dataset without any image fails while it serialises.
+        dataset = _build_empty(config)
+        if dataset is None:
+            raise
+        return dataset
+
+
+def _build_empty(config: dict) -> Optional[Any]:
+    try:
+        dataset = DATASETS.build(dict(config, serialize_data=False))
+    except (TypeError, ValueError):
+        return None
+    return dataset if len(dataset) == 0 else None
 
 
 def _leaves(config: Any, key: str) -> Iterator[Tuple[dict, str]]:

@@ -32,7 +32,7 @@ def find_mask_loader(dataset: Any) -> Optional[Any]:
         The first transform of the pipelines, wrapped transforms included,
         that reads ``seg_map_path``; None if there is none.
     """
-    return next(filter(_loads_masks, _transforms_of(dataset)), None)
+    return next(filter(loads_masks, _transforms_of(dataset)), None)
 
 
 def find_image_loader(dataset: Any) -> Optional[Any]:
@@ -46,8 +46,8 @@ def find_image_loader(dataset: Any) -> Optional[Any]:
         included, if it isn't one that loads masks; otherwise None.
     """
     for transform in _transforms_of(dataset):
-        if type(transform).__name__.startswith('Load'):
-            return None if _loads_masks(transform) else transform
+        if is_loader(transform):
+            return None if loads_masks(transform) else transform
     return None
 
 
@@ -62,7 +62,7 @@ def without_masks(pipeline: Any) -> List[Any]:
     """
     return [
         transform for transform in pipeline.transforms
-        if not _loads_masks(transform)
+        if not loads_masks(transform)
     ]
 
 
@@ -76,7 +76,7 @@ def check_unlabeled_pipeline(dataset: Any) -> None:
         ValueError: If a transform loads masks, or crops by their content.
     """
     for transform in _transforms_of(dataset):
-        if _loads_masks(transform):
+        if loads_masks(transform):
             raise ValueError(
                 '`train_dataloader.dataset.unlabeled.pipeline` contains '
                 f'{type(transform).__name__}, but unlabelled images have no '
@@ -89,7 +89,14 @@ def check_unlabeled_pipeline(dataset: Any) -> None:
                 '`cat_max_ratio` from that pipeline.')
 
 
-def _loads_masks(transform: Any) -> bool:
+def is_loader(transform: Any) -> bool:
+    """Whether a transform loads images or masks, told by its name or type."""
+    return type(transform).__name__.startswith('Load') or loads_masks(
+        transform)
+
+
+def loads_masks(transform: Any) -> bool:
+    """Whether a transform reads ``seg_map_path``."""
     if isinstance(transform, LoadBiomedicalData):
         return transform.with_seg
     return isinstance(transform, (LoadAnnotations, LoadBiomedicalAnnotation))

@@ -2,13 +2,16 @@
 import logging
 import os.path as osp
 from numbers import Integral
-from typing import Any, Dict, List, Optional, Sequence, Set, Union
+from typing import Any, Dict, List, Sequence, Set, Union
 
 from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
-from .path_check import check_paths
+from .bad_files import BadFiles, unreadable_file
+from .data_check import empty_message
+from .image_area import keep_padding_only, mark_image_area
+from .path_check import build_dataset
 from .pipeline_check import check_unlabeled_pipeline, leaf_datasets
 
 _KEY = 'train_dataloader.dataset'
@@ -31,6 +34,10 @@ class SemiSegDataset(Dataset):
     Masks of unlabelled images are never opened: a pipeline that needs them is
     an error.
 
+    A file that cannot be read in the middle of a training is named in a
+    warning, and the next sample of its part takes its place. Only errors of
+    transforms that load files count, those whose name begins with ``Load``.
+
     Args:
         labeled (dict or Dataset): The labelled dataset or its config; any
             mmseg dataset.
@@ -38,11 +45,16 @@ class SemiSegDataset(Dataset):
             config; any mmseg dataset. Defaults to None.
         samples_per_item (Sequence[int]): Labelled and unlabelled samples of an
             item. Defaults to (1, 1).
+        max_bad_files (int): How many different samples each training process
+            may replace because their files cannot be read; one more is an
+            error. Its data workers share the count, which starts anew with
+            every run. Defaults to 10.
 
     Raises:
         FileNotFoundError: If a list, folder or file of a part does not exist.
         ValueError: If the labelled set is empty, the counts are not two
-            positive integers, or the unlabelled pipeline needs masks.
+            positive integers, ``max_bad_files`` is no number from 0 on, or
+            the unlabelled pipeline needs masks.
         TypeError: If a part is neither a config nor a dataset.
 
     Example:
@@ -62,13 +74,16 @@ class SemiSegDataset(Dataset):
     def __init__(self,
                  labeled: Union[dict, Dataset],
                  unlabeled: Union[dict, Dataset, None] = None,
-                 samples_per_item: Sequence[int] = (1, 1)) -> None:
+                 samples_per_item: Sequence[int] = (1, 1),
+                 max_bad_files: int = 10) -> None:
         self.samples_per_item = _checked_counts(samples_per_item)
+        self.max_bad_files = max_bad_files
         self.labeled = _build(labeled, 'labeled')
         self.unlabeled = None
         if unlabeled is not None:
             self.unlabeled = _build(unlabeled, 'unlabeled')
             check_unlabeled_pipeline(self.unlabeled)
+            mark_image_area(self.unlabeled)
         self._fully_initialized = False
         self.full_init()
 
@@ -85,9 +100,12 @@ class SemiSegDataset(Dataset):
             if hasattr(part, 'full_init'):
                 part.full_init()
         if len(self.labeled) == 0:
-            raise ValueError(_empty_message(self.labeled))
+            raise ValueError(empty_message(self.labeled, f'{_KEY}.labeled'))
         if self.unlabeled is not None and len(self.unlabeled) == 0:
             self.unlabeled = None
+        self._bad_files = BadFiles(
+            sum(len(part) for part, _ in self._parts().values()),
+            self.max_bad_files, f'{_KEY}.max_bad_files')
         self._fully_initialized = True
         self._log_sizes()
 
@@ -111,7 +129,7 @@ class SemiSegDataset(Dataset):
                              f'{len(self)} items.')
         index %= len(self)
         return {
-            name: _take(name, part, index * count, count)
+            name: self._take(name, part, index * count, count)
             for name, (part, count) in self._parts().items()
         }
 
@@ -120,6 +138,29 @@ class SemiSegDataset(Dataset):
         if self.unlabeled is not None:
             parts['unlabeled'] = (self.unlabeled, self.samples_per_item[1])
         return parts
+
+    def _take(self, name: str, part: Dataset, start: int, count: int) -> dict:
+        samples = [
+            self._readable_sample(name, part, start + offset)
+            for offset in range(count)
+        ]
+        if count == 1:
+            return samples[0]
+        return {key: [sample[key] for sample in samples] for key in samples[0]}
+
+    def _readable_sample(self, name: str, part: Dataset,
+                         index: int) -> Dict[str, Any]:
+        for offset in range(len(part)):
+            place = (index + offset) % len(part)
+            try:
+                return _checked_sample(name, part, place)
+            except Exception as error:
+                path = unreadable_file(error)
+                if path is None:
+                    raise
+                before = 0 if name == 'labeled' else len(self.labeled)
+                self._bad_files.add(before + place, path, error)
+        raise ValueError(f'No file of `{_KEY}.{name}` can be read.')
 
     def _log_sizes(self) -> None:
         if self.unlabeled is None:
@@ -153,53 +194,12 @@ def _checked_counts(counts: Sequence[int]) -> tuple:
 
 def _build(part: Union[dict, Dataset], name: str) -> Dataset:
     if isinstance(part, dict):
-        check_paths(part, f'{_KEY}.{name}', masks=name == 'labeled')
-        return _build_config(part)
+        return build_dataset(part, f'{_KEY}.{name}', masks=name == 'labeled')
     if hasattr(part, '__getitem__') and hasattr(part, '__len__') and \
             not isinstance(part, (str, bytes, list, tuple)):
         return part
     raise TypeError(f'`{_KEY}.{name}` must be a dataset config or a dataset, '
                     f'but is {part!r}.')
-
-
-def _build_config(config: dict) -> Dataset:
-    try:
-        return DATASETS.build(config)
-    except ValueError:
-        # A stock dataset without any image fails while it serialises.
-        dataset = _build_empty(config)
-        if dataset is None:
-            raise
-        return dataset
-
-
-def _build_empty(config: dict) -> Optional[Dataset]:
-    try:
-        dataset = DATASETS.build(dict(config, serialize_data=False))
-    except (TypeError, ValueError):
-        return None
-    return dataset if len(dataset) == 0 else None
-
-
-def _empty_message(dataset: Dataset) -> str:
-    sources = '; '.join(
-        f'ann_file={getattr(leaf, "ann_file", None)!r}, '
-        f'data_prefix={getattr(leaf, "data_prefix", None)}, '
-        f'img_suffix={getattr(leaf, "img_suffix", None)!r}'
-        for leaf in leaf_datasets(dataset))
-    return (f'`{_KEY}.labeled` has no image ({sources}). Let `ann_file` be a '
-            'list with at least one labelled image, or `data_prefix` a folder '
-            'with images that end in `img_suffix`.')
-
-
-def _take(name: str, part: Dataset, start: int, count: int) -> dict:
-    samples = [
-        _checked_sample(name, part, (start + offset) % len(part))
-        for offset in range(count)
-    ]
-    if count == 1:
-        return samples[0]
-    return {key: [sample[key] for sample in samples] for key in samples[0]}
 
 
 def _checked_sample(name: str, part: Dataset, index: int) -> Dict[str, Any]:
@@ -215,7 +215,7 @@ def _checked_sample(name: str, part: Dataset, index: int) -> Dict[str, Any]:
             f'Sample {index} of `{_KEY}.{name}` lacks `inputs` and '
             '`data_samples`. End its pipeline with '
             "dict(type='PackSegInputs').")
-    return sample
+    return keep_padding_only(sample) if name == 'unlabeled' else sample
 
 
 def _image_paths(dataset: Dataset) -> Set[str]:

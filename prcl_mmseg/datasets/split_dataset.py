@@ -6,6 +6,7 @@ import numpy as np
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
+from .folder_scan import scan_folder
 from .pipeline_check import find_mask_loader
 from .split_list import FILE_SUFFIXES, SplitEntry, read_split
 
@@ -90,14 +91,24 @@ class SplitSegDataset(BaseSegDataset):
             entries = read_split(self.ann_file, self.backend_args)
             return [self.data_info(entry) for entry in entries]
         self._check_folder()
-        return super().load_data_list()
+        folder = self.data_prefix.get('img_path') or ''
+        paths = scan_folder(folder, (self.img_suffix, ), self.backend_args)
+        return [
+            self._info(path, self._mask_path(SplitEntry(path), path))
+            for path in paths
+        ]
 
     def _join_prefix(self) -> None:
         given = self.ann_file
         super()._join_prefix()
-        if (given and self._is_local and not osp.isfile(self.ann_file)
-                and osp.isfile(given)):
-            self.ann_file = given
+        self.ann_file = self._find_list(given, self.ann_file)
+
+    def _find_list(self, given: str, below_root: str) -> str:
+        """A list below ``data_root``, or else as given."""
+        only_here = (
+            given and self._is_local and not osp.isfile(below_root)
+            and osp.isfile(given))
+        return given if only_here else below_root
 
     def _checked_label_map(self, label_map: Dict[int, int]) -> Dict[int, int]:
         if self.label_map is not None:
@@ -128,12 +139,14 @@ class SplitSegDataset(BaseSegDataset):
             dict: As those of :meth:`load_data_list`.
         """
         img_path = self._image_path(entry.image)
+        return self._info(img_path, self._mask_path(entry, img_path))
+
+    def _info(self, img_path: str, mask: Optional[str]) -> dict:
         info = dict(
             img_path=img_path,
             label_map=self.label_map,
             reduce_zero_label=self.reduce_zero_label,
             seg_fields=[])
-        mask = self._mask_path(entry, img_path)
         if mask is not None:
             info['seg_map_path'] = mask
         return info

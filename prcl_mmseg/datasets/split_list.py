@@ -62,8 +62,9 @@ def read_split(path: str,
     path = str(path)
     if not fileio.isfile(path, backend_args=backend_args):
         raise FileNotFoundError(
-            f'The split list {path} is not a file. Check `ann_file`, which is '
-            'relative to `data_root` or else to the working directory. '
+            f'The split list {path} is not a file. Check `ann_file` (and '
+            '`exclude` of an UnlabeledDataset), which is relative to '
+            '`data_root` or else to the working directory. '
             'tools/dataset_converters/semi_splits.py makes such lists.')
     return _parse(fileio.get(path, backend_args=backend_args), path)
 

@@ -1,11 +1,12 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 import os
 import os.path as osp
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
-from mmengine import fileio
+from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 
+from .folder_scan import scan_folder
 from .pipeline_check import check_unlabeled_pipeline
 from .split_dataset import SplitSegDataset
 from .split_list import IMAGE_SUFFIXES, read_split
@@ -29,6 +30,10 @@ class UnlabeledDataset(SplitSegDataset):
             so. For a list of bare ids, the suffix of the images. Defaults to
             None: any of ``.jpg .jpeg .png .bmp .tif .tiff .webp`` in upper or
             lower case (for bare ids on a remote backend, ``.jpg``).
+        exclude (str or Sequence[str]): Lists whose images are left out, such
+            as that of the validation images. They are looked for, and lead to
+            images, as ``ann_file`` does; an empty name means no list.
+            Defaults to ().
         **kwargs: The other arguments of :class:`BaseSegDataset`; those that
             describe masks have no effect.
 
@@ -47,7 +52,9 @@ class UnlabeledDataset(SplitSegDataset):
     def __init__(self,
                  ann_file: str = '',
                  img_suffix: Optional[str] = None,
+                 exclude: Union[str, Sequence[str]] = (),
                  **kwargs) -> None:
+        self.exclude = [exclude] if isinstance(exclude, str) else exclude
         super().__init__(ann_file=ann_file, img_suffix=img_suffix, **kwargs)
         check_unlabeled_pipeline(self)
 
@@ -69,7 +76,7 @@ class UnlabeledDataset(SplitSegDataset):
             list[dict]: As :meth:`load_data_list`.
         """
         if self.ann_file:
-            paths = self._listed_paths()
+            paths = self._listed_paths(self.ann_file)
         else:
             self._check_folder()
             paths = self._scanned_paths()
@@ -77,13 +84,29 @@ class UnlabeledDataset(SplitSegDataset):
             dict(
                 img_path=path,
                 reduce_zero_label=self.reduce_zero_label,
-                seg_fields=[]) for path in paths
+                seg_fields=[]) for path in self._without_excluded(paths)
         ]
 
-    def _listed_paths(self) -> List[str]:
+    def _without_excluded(self, paths: List[str]) -> List[str]:
+        excluded = {
+            _identity(path)
+            for name in self.exclude if name
+            for path in self._listed_paths(
+                self._find_list(name, osp.join(self.data_root or '', name)))
+        }
+        if not excluded:
+            return paths
+        kept = [path for path in paths if _identity(path) not in excluded]
+        print_log(
+            f'{type(self).__name__}: {len(paths) - len(kept)} of '
+            f'{len(paths)} images are left out, since '
+            f'{", ".join(filter(None, self.exclude))} lists them.',
+            logger='current')
+        return kept
+
+    def _listed_paths(self, list_file: str) -> List[str]:
         images = [
-            entry.image
-            for entry in read_split(self.ann_file, self.backend_args)
+            entry.image for entry in read_split(list_file, self.backend_args)
         ]
         if self.img_suffix is not None:
             return [self._image_path(image) for image in images]
@@ -106,18 +129,20 @@ class UnlabeledDataset(SplitSegDataset):
 
     def _scanned_paths(self) -> List[str]:
         folder = self.data_prefix['img_path']
-        names = fileio.list_dir_or_file(
-            folder,
-            list_dir=False,
-            recursive=True,
-            backend_args=self.backend_args)
-        return sorted(
-            osp.join(folder, name) for name in names if self._is_wanted(name))
-
-    def _is_wanted(self, name: str) -> bool:
         if self.img_suffix is not None:
-            return name.endswith(self.img_suffix)
-        return name.lower().endswith(IMAGE_SUFFIXES)
+            return scan_folder(folder, (self.img_suffix, ), self.backend_args)
+        paths = scan_folder(folder, ('', ), self.backend_args)
+        return [path for path in paths
+                if path.lower().endswith(IMAGE_SUFFIXES)]
+
+
+def _identity(path: str) -> Union[str, Tuple[int, int]]:
+    """The same for all names of a file."""
+    try:
+        told = os.stat(path)
+    except (OSError, ValueError):
+        return path
+    return told.st_dev, told.st_ino
 
 
 def _images_by_stem(folder: str) -> Dict[str, str]:

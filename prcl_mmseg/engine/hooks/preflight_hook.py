@@ -1,32 +1,55 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Optional
+import os.path as osp
+from typing import Any, Dict, Optional
 
-from mmengine.dist import get_world_size, master_only
+from mmengine.dist import get_world_size
+from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from mmseg.evaluation import IoUMetric
 from mmseg.registry import HOOKS
 from torch import nn
 
 from ...datasets import SemiSegDataset
+from ...datasets.data_check import DataPart, check_data
 from ...datasets.image_check import check_images
-from ...datasets.label_check import (check_class_count, check_labels,
+from ...datasets.label_check import (LabelSurvey, check_class_count,
                                      log_class_histogram)
+from ...datasets.loader_check import check_steps
+from ...datasets.main_process import run_in_main_process
+from ...evaluation import UncertaintyMetric
 from .unwrap import unwrap_model
+
+_TRAIN = 'train_dataloader.dataset'
+_VAL = 'val_dataloader.dataset'
+_TEST = 'test_dataloader.dataset'
 
 
 @HOOKS.register_module()
 class PreflightHook(Hook):
     """Looks over data and model before the first iteration.
 
-    Compares the class counts of model and data set and the channels of model
-    and images, reads the labelled masks for values that are no class (on CUDA
-    they would end in a device-side assert) and for sizes that are not their
-    image's, prints how many pixels each class has, warns of a class without
-    any, and prints the effective batch.
+    Compares the class counts of model and data sets and the channels of model
+    and images. Looks at the header and the end of every labelled, unlabelled
+    and validation image. Reads the labelled and the validation masks for
+    values that are no class (on CUDA they would end in a device-side assert)
+    and for sizes that are not their image's. Prints how many pixels each
+    class has and the effective batch. Warns of a class without any pixel, of
+    masks without a class, and of validation images that are trained on.
+
+    Before a test it does the same with the test images.
+
+    The main process checks while the others wait; its error ends them all.
 
     Args:
-        max_images (int, optional): Read at most this many masks. None reads
-            all. Defaults to 2000.
+        max_images (int, optional): Read at most this many masks of each part.
+            Defaults to None, all.
+        decode (bool): Decode every image, which also finds damage in the
+            middle of a file, and reads files of remote backends. Defaults to
+            False.
+        cache_file (str, optional): Keeps what was found about files, so that
+            those that did not change are not read again. Defaults to None:
+            ``data_check.json`` in the work directory.
 
     Raises:
         ValueError: Names the config key or file, the value and the cure.
@@ -34,40 +57,61 @@ class PreflightHook(Hook):
 
     priority = 'VERY_HIGH'
 
-    def __init__(self, max_images: Optional[int] = 2000) -> None:
+    def __init__(self,
+                 max_images: Optional[int] = None,
+                 decode: bool = False,
+                 cache_file: Optional[str] = None) -> None:
         self.max_images = max_images
+        self.decode = decode
+        self.cache_file = cache_file
 
     def before_train(self, runner: Runner) -> None:
-        """Run all checks."""
+        """Run all checks of training and validation data."""
         model = unwrap_model(runner.model)
         dataset = runner.train_dataloader.dataset
         check_class_count(dataset.metainfo, model.num_classes)
+        check_steps(runner.train_dataloader)
         self._log_batch(runner, dataset)
-        self._check_images(dataset, model)
-        self._check_masks(dataset, model)
+        run_in_main_process(lambda: self._check_training(runner, model))
 
-    @master_only
-    def _check_images(self, dataset, model) -> None:
-        mean = model.data_preprocessor.pixel_mean
-        key = 'train_dataloader.dataset'
-        parts = {key: dataset}
+    def before_test(self, runner: Runner) -> None:
+        """Check the test data."""
+        dataset = runner.test_dataloader.dataset
+        classes = dataset.metainfo.get('classes')
+        num_classes = getattr(
+            unwrap_model(runner.model), 'num_classes', len(classes or ()))
+        check_class_count(dataset.metainfo, num_classes, _TEST)
+        parts = {_TEST: _scored_part(dataset, runner.test_evaluator)}
+        run_in_main_process(lambda: self._check(runner, parts, num_classes))
+
+    def _check_training(self, runner: Runner, model: nn.Module) -> None:
+        dataset = runner.train_dataloader.dataset
+        parts = {_TRAIN: DataPart(dataset, model.ignore_index)}
         if isinstance(dataset, SemiSegDataset):
             parts = {
-                f'{key}.labeled': dataset.labeled,
-                f'{key}.unlabeled': dataset.unlabeled
+                f'{_TRAIN}.labeled': DataPart(dataset.labeled,
+                                              model.ignore_index)
             }
-        for name, part in parts.items():
-            if part is not None:
-                check_images(part, name,
-                             _input_channels(model.student.backbone),
-                             mean.numel())
+            if dataset.unlabeled is not None:
+                parts[f'{_TRAIN}.unlabeled'] = DataPart(dataset.unlabeled)
+        labeled = next(iter(parts))
+        if runner.val_loop is not None:
+            scored = runner.val_dataloader.dataset
+            check_class_count(scored.metainfo, model.num_classes, _VAL)
+            parts[_VAL] = _scored_part(scored, runner.val_evaluator)
+        for key, part in parts.items():
+            check_images(part.dataset, key,
+                         _input_channels(model.student.backbone),
+                         model.data_preprocessor.pixel_mean.numel())
+        surveys = self._check(runner, parts, model.num_classes)
+        log_class_histogram(surveys[labeled].pixels,
+                            dataset.metainfo['classes'])
 
-    @master_only
-    def _check_masks(self, dataset, model) -> None:
-        histogram = check_labels(
-            getattr(dataset, 'labeled', dataset), model.num_classes,
-            model.ignore_index, self.max_images)
-        log_class_histogram(histogram, dataset.metainfo['classes'])
+    def _check(self, runner: Runner, parts: Dict[str, DataPart],
+               num_classes: int) -> Dict[str, LabelSurvey]:
+        return check_data(
+            parts, num_classes, self.max_images, self.decode, self.cache_file
+            or osp.join(runner.work_dir, 'data_check.json'))
 
     @staticmethod
     def _log_batch(runner: Runner, dataset) -> None:
@@ -83,6 +127,16 @@ class PreflightHook(Hook):
             f'{items * unlabeled} unlabelled images per optimizer step on '
             f'{get_world_size()} process(es); learning rate '
             f'{runner.optim_wrapper.get_lr()["lr"][0]:g}')
+
+
+def _scored_part(dataset: Any, evaluator: Evaluator) -> DataPart:
+    """The dataset, with masks if a metric compares with them."""
+    ignored = [
+        metric.ignore_index for metric in evaluator.metrics
+        if isinstance(metric, (IoUMetric, UncertaintyMetric))
+        and not getattr(metric, 'format_only', False)
+    ]
+    return DataPart(dataset, ignored[0] if ignored else None)
 
 
 def _input_channels(backbone: nn.Module) -> Optional[int]:

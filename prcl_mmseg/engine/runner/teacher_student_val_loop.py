@@ -8,7 +8,7 @@ from mmengine.runner import Runner, ValLoop, autocast
 from mmseg.registry import LOOPS
 from torch.utils.data import DataLoader
 
-from ...datasets.path_check import check_paths
+from ...datasets.path_check import build_dataset
 from ..hooks.unwrap import unwrap_model
 
 
@@ -35,7 +35,10 @@ class TeacherStudentValLoop(ValLoop):
                  fp16: bool = False) -> None:
         config = copy.deepcopy(evaluator)
         if isinstance(dataloader, dict):
-            check_paths(dataloader['dataset'], 'val_dataloader.dataset')
+            dataloader = dict(
+                dataloader,
+                dataset=build_dataset(dataloader['dataset'],
+                                      'val_dataloader.dataset'))
         super().__init__(runner, dataloader, evaluator, fp16)
         self.model = unwrap_model(runner.model)
         self.evaluators: Dict[str, Evaluator] = {}

@@ -1,7 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Loading what mmseg's transforms would cut to 8 bits or 4 channels."""
 import io
-import os.path as osp
 from typing import Optional
 
 import mmcv
@@ -10,6 +9,10 @@ from mmcv.transforms import BaseTransform
 from mmengine import fileio
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import TRANSFORMS
+
+# How files of each format begin.
+NPY = b'\x93NUMPY'
+TIFF = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
 
 
 @TRANSFORMS.register_module()
@@ -45,11 +48,19 @@ class LoadMultiChannelImage(BaseTransform):
         self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
-        """Load ``results['img_path']``."""
-        path = results['img_path']
+        """Load ``results['img_path']``, or take the array ``results['img']``.
+        """
+        path = results.setdefault('img_path', None)
+        image = results['img'] if 'img' in results else self._read(path)
+        image = self._channels_last(image, path)
+        results['img'] = np.ascontiguousarray(image, dtype=np.float32)
+        results['img_shape'] = results['ori_shape'] = image.shape[:2]
+        return results
+
+    def _read(self, path: str) -> np.ndarray:
         content = fileio.get(path, backend_args=self.backend_args)
         try:
-            image = _decode(content, osp.splitext(path)[1].lower())
+            return decode_image(content)
         except ImportError:
             raise
         except Exception as error:
@@ -57,12 +68,9 @@ class LoadMultiChannelImage(BaseTransform):
                 f'The image {path} cannot be read by LoadMultiChannelImage '
                 f'({type(error).__name__}: {error}). Replace the file.'
             ) from error
-        image = self._channels_last(image, path)
-        results['img'] = np.ascontiguousarray(image, dtype=np.float32)
-        results['img_shape'] = results['ori_shape'] = image.shape[:2]
-        return results
 
-    def _channels_last(self, image: np.ndarray, path: str) -> np.ndarray:
+    def _channels_last(self, image: np.ndarray,
+                       path: Optional[str]) -> np.ndarray:
         if image.ndim == 2:
             image = image[..., None]
         if image.ndim == 3 and image.shape[2] != self.channels and \
@@ -70,7 +78,7 @@ class LoadMultiChannelImage(BaseTransform):
             image = image.transpose(1, 2, 0)
         if image.ndim != 3 or image.shape[2] != self.channels:
             raise ValueError(
-                f'The image {path} has shape {image.shape}, but the pipeline '
+                f'The image {path or "given"} has shape {image.shape}, but the pipeline '
                 f'has LoadMultiChannelImage(channels={self.channels}). Set '
                 '`channels` to the number of channels of the images.')
         return image
@@ -127,10 +135,16 @@ class LoadWideAnnotations(LoadAnnotations):
         results['seg_fields'].append('gt_seg_map')
 
 
-def _decode(content: bytes, suffix: str) -> np.ndarray:
-    if suffix == '.npy':
+def decode_image(content: bytes) -> np.ndarray:
+    """Decode the bytes of an image file, unchanged.
+
+    Raises:
+        ImportError: For a TIFF file without ``tifffile``.
+        ValueError: For bytes that are no image.
+    """
+    if content.startswith(NPY):
         return np.load(io.BytesIO(content), allow_pickle=False)
-    if suffix in ('.tif', '.tiff'):
+    if content.startswith(TIFF):
         try:
             import tifffile
         except ImportError as error:

@@ -8,6 +8,8 @@ import torch
 from mmseg.models.segmentors import EncoderDecoder
 from torch import Tensor, nn
 
+from ..models.segmentors.image_channels import image_channels
+
 # What each format needs beyond PyTorch.
 PACKAGES = dict(
     torchscript=(), onnx=('onnx', 'onnxruntime', 'onnxscript'))
@@ -43,7 +45,7 @@ class LogitsModel(nn.Module):
         self.meta = dict(ori_shape=shape, img_shape=shape, pad_shape=shape)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logits (1, C, H, W) of an image (1, 3, H, W)."""
+        """Logits (1, C, H, W) of an image (1, channels, H, W)."""
         return self.segmentor.encode_decode(image, [self.meta])
 
 
@@ -78,7 +80,8 @@ def export(segmentor: EncoderDecoder, kind: str, path: str,
             'requirements/optional.txt')
     model = LogitsModel(segmentor, shape).eval()
     generator = torch.Generator().manual_seed(0)
-    example, other = torch.randn(2, 1, 3, *shape, generator=generator)
+    example, other = torch.randn(
+        2, 1, image_channels(segmentor) or 3, *shape, generator=generator)
     write = _write_torchscript if kind == 'torchscript' else _write_onnx
     with warnings.catch_warnings():
         # That the image size is fixed is known.

@@ -7,6 +7,7 @@ import copy
 from typing import Any, List, NamedTuple
 
 from mmengine.config import Config
+from mmengine.registry import Registry
 from mmseg.registry import (DATA_SAMPLERS, HOOKS, LOG_PROCESSORS,
                             LOOPS, METRICS, MODELS, TRANSFORMS, VISBACKENDS,
                             VISUALIZERS)
@@ -14,6 +15,7 @@ from mmseg.registry import (DATA_SAMPLERS, HOOKS, LOG_PROCESSORS,
 from ..engine.config_parts import (config_dicts, drop_pretrained_init,
                                    replace_sync_bn)
 from ..engine.config_types import name_types
+from ..models.data_preprocessors import for_any_channels
 from ..models.segmentors.adaptation import adapt_segmentor
 from .own_types import OWN_PACKAGE, own_types
 from .plain_dataset import NoPlainDataset, plain_dataset
@@ -31,6 +33,8 @@ KEPT = dict(
     test_pipeline=TRANSFORMS,
     tta_pipeline=TRANSFORMS,
     test_cfg=LOOPS)
+# For images of which mmseg can load nothing else.
+LOADERS = ('LoadMultiChannelImage', 'LoadWideAnnotations')
 
 
 class PlainConfig(NamedTuple):
@@ -50,7 +54,8 @@ def plain_model(model: dict) -> dict:
 
     The probabilistic head is unwrapped, SyncBN becomes BN, and pretrained
     weights are not looked for, since a checkpoint brings all of them. None of
-    these changes a prediction.
+    these changes a prediction. The preprocessor may be one of this package,
+    where mmseg has none for so many channels.
 
     Args:
         model (dict): Config of a semi-supervised segmentor.
@@ -76,7 +81,9 @@ def plain_model(model: dict) -> dict:
     replace_sync_bn(segmentor)
     segmentor.pop('pretrained', None)
     drop_pretrained_init(segmentor)
+    preprocessor = for_any_channels(segmentor.pop('data_preprocessor'))
     own = own_types(segmentor, MODELS)
+    segmentor['data_preprocessor'] = preprocessor
     if own:
         raise ValueError(
             f'model.segmentor uses {", ".join(own)} of {OWN_PACKAGE}, which a '
@@ -108,7 +115,7 @@ def plain_config(cfg: Config, list_file: str) -> PlainConfig:
     for key, registry in KEPT.items():
         if key not in cfg:
             continue
-        own = [] if registry is None else own_types(cfg[key], registry)
+        own = [] if registry is None else _own_types(cfg[key], registry)
         if own:
             left_out.append(f'{key} is left out: it uses {", ".join(own)} of '
                             f'{OWN_PACKAGE}')
@@ -119,12 +126,19 @@ def plain_config(cfg: Config, list_file: str) -> PlainConfig:
         for name, hook in cfg.get('default_hooks', {}).items()
         if not own_types(hook, HOOKS)
     }
+    if cfg.get('test_dataloader') is not None:
+        _take_over_test(cfg, plain, list_file, left_out)
     imports = _other_imports(cfg, plain)
     if imports:
         plain['custom_imports'] = dict(
             imports=imports, allow_failed_imports=False)
-    if cfg.get('test_dataloader') is not None:
-        _take_over_test(cfg, plain, list_file, left_out)
+    needed = own_types(model, MODELS) + own_types(
+        [plain.get('test_pipeline'), plain.get('test_dataloader')], TRANSFORMS)
+    if needed:
+        left_out.append(f'it needs {OWN_PACKAGE} for {", ".join(needed)}: '
+                        'mmseg has nothing for such images')
+        plain['custom_imports'] = dict(
+            imports=[OWN_PACKAGE, *imports], allow_failed_imports=False)
     plain.update(load_from=None, resume=False)
     return PlainConfig(Config(_as_dict(plain)), left_out)
 
@@ -132,7 +146,7 @@ def plain_config(cfg: Config, list_file: str) -> PlainConfig:
 def _take_over_test(cfg: Config, plain: dict, list_file: str,
                     left_out: List[str]) -> None:
     loader = copy.deepcopy(cfg.test_dataloader)
-    own = own_types(loader.get('sampler'), DATA_SAMPLERS) + own_types(
+    own = own_types(loader.get('sampler'), DATA_SAMPLERS) + _own_types(
         loader.dataset.get('pipeline'), TRANSFORMS)
     try:
         if own:
@@ -160,6 +174,11 @@ def _take_over_test(cfg: Config, plain: dict, list_file: str,
     plain.setdefault('test_cfg', dict(type='TestLoop'))
 
 
+def _own_types(node: Any, registry: Registry) -> List[str]:
+    """Types of this package, without those that a plain config keeps."""
+    return [name for name in own_types(node, registry) if name not in LOADERS]
+
+
 def _unwrap_head(head: dict) -> dict:
     if head['type'] == 'ProbabilisticDecodeHead':
         return head['head']
@@ -173,7 +192,7 @@ def _other_imports(cfg: Config, plain: dict) -> List[str]:
     scopes = {
         part['type'].split('.')[0]
         for part in config_dicts(plain['model'])
-        if isinstance(part.get('type'), str) and '.' in part['type']
+        if isinstance(part.get('type'), str) and part['type'].count('.') == 1
     }
     for scope in sorted(scopes):
         if not any(name.split('.')[0] == scope for name in imports):

@@ -9,6 +9,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from ..evaluation.pixel_scores import max_softmax
+from .displayable import displayable
 
 
 @dataclass
@@ -68,28 +69,6 @@ class Panel:
                     cv2.INTER_NEAREST)
                 for key, value in maps.items()
             })
-
-
-def displayable(image: Union[Tensor, np.ndarray]) -> np.ndarray:
-    """Any image as uint8 RGB (H, W, 3).
-
-    Three channels are BGR, as MMCV loads them. Of other images the first
-    channel is shown. What is not uint8 is stretched to its own range.
-
-    Args:
-        image (Tensor | np.ndarray): (C, H, W) if a tensor, else (H, W) or
-            (H, W, C).
-    """
-    if isinstance(image, Tensor):
-        image = image.cpu().numpy().transpose(1, 2, 0)
-    if image.ndim == 2:
-        image = image[..., None]
-    image = image[..., ::-1] if image.shape[2] == 3 else image[..., :1]
-    if image.dtype != np.uint8:
-        image = image.astype(np.float32)
-        low, high = image.min(), image.max()
-        image = (255 * (image - low) / max(high - low, 1e-12)).astype(np.uint8)
-    return np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))
 
 
 def _shrink(data: np.ndarray, size: tuple, interpolation: int) -> np.ndarray:

@@ -33,25 +33,50 @@ class Experiment(NamedTuple):
 
 
 @pytest.fixture(scope='session')
-def experiment(tmp_path_factory) -> Experiment:
+def experiment(make_experiment, tmp_path_factory) -> Experiment:
     """PRCL on a tiny network; teacher and student differ."""
-    folder = tmp_path_factory.mktemp('experiment')
+    return make_experiment(tmp_path_factory.mktemp('experiment'))
+
+
+@pytest.fixture(scope='session')
+def make_experiment():
+    """A function that makes such an experiment on images of any kind."""
+    return _experiment
+
+
+def _experiment(folder: Path,
+                load: dict = dict(type='LoadImageFromFile'),
+                masks: dict = dict(type='LoadAnnotations'),
+                channels: int = 3,
+                depth: type = np.uint8,
+                suffix: str = '.png') -> Experiment:
     rng = np.random.default_rng(0)
     for kind in ('images', 'masks'):
         (folder / kind).mkdir()
     for index in range(3):
-        image = rng.integers(0, 256, (32, 40, 3), dtype=np.uint8)
+        image = rng.integers(
+            0, np.iinfo(depth).max, (32, 40, channels), dtype=depth)
         mask = rng.integers(0, NUM_CLASSES, (32, 40), dtype=np.uint8)
-        cv2.imwrite(str(folder / f'images/{index}_img.png'), image)
+        path = str(folder / f'images/{index}_img{suffix}')
+        if suffix == '.npy':
+            np.save(path, image)
+        else:
+            cv2.imwrite(path, image)
         cv2.imwrite(str(folder / f'masks/{index}_mask.png'), mask)
     (folder / 'list.txt').write_text('\n'.join(
-        f'images/{index}_img.png masks/{index}_mask.png'
+        f'images/{index}_img{suffix} masks/{index}_mask.png'
         for index in range(3)))
     config = folder / 'tiny_prcl.py'
-    _config(folder).dump(config)
+    cfg = _config(folder, load, masks)
+    network = cfg.model.segmentor
+    network.backbone.in_channels = channels
+    network.data_preprocessor.update(
+        mean=[np.iinfo(depth).max / 2] * channels,
+        std=[np.iinfo(depth).max / 4] * channels)
+    cfg.dump(config)
     return Experiment(
         str(config), _checkpoint(config, folder),
-        str(folder / 'images/0_img.png'), folder)
+        str(folder / f'images/0_img{suffix}'), folder)
 
 
 @pytest.fixture
@@ -85,9 +110,7 @@ def call_tool(load_tool, monkeypatch, tmp_path):
     return call
 
 
-def _config(folder: Path) -> Config:
-    load = dict(type='LoadImageFromFile')
-    masks = dict(type='LoadAnnotations')
+def _config(folder: Path, load: dict, masks: dict) -> Config:
     pack = dict(type='PackSegInputs')
     data = dict(
         type='SplitSegDataset',
@@ -139,8 +162,13 @@ def _config(folder: Path) -> Config:
             test_pipeline=[load, masks, pack],
             test_dataloader=test,
             test_evaluator=dict(type='IoUMetric'),
+            default_hooks=dict(
+                visualization=dict(type='SegVisualizationHook')),
             test_cfg=dict(type='TestLoop'),
-            visualizer=dict(type='SegLocalVisualizer', name='visualizer')))
+            visualizer=dict(
+                type='SegLocalVisualizer',
+                vis_backends=[dict(type='LocalVisBackend')],
+                name='visualizer')))
 
 
 def _checkpoint(config: Path, folder: Path) -> str:

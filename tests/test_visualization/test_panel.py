@@ -5,8 +5,7 @@ import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
-from prcl_mmseg.visualization import Panel
-from prcl_mmseg.visualization.panel import displayable
+from prcl_mmseg.visualization import Panel, displayable
 
 
 def prediction(height: int = 20, width: int = 40, **maps) -> SegDataSample:

@@ -31,6 +31,7 @@ from torch import Tensor  # noqa: E402
 
 from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
 from prcl_mmseg.models import SemiSegmentor, WeakToStrong  # noqa: E402
+from prcl_mmseg.visualization import displayable  # noqa: E402
 from prcl_mmseg.visualization.uncertainty_sheet import colorize  # noqa: E402
 
 Columns = List[Tuple[str, List[np.ndarray]]]
@@ -70,8 +71,12 @@ def draw_images(images: Tensor, model: SemiSegmentor) -> List[np.ndarray]:
     """Normalised images as uint8."""
     preprocessor = model.data_preprocessor
     images = images * preprocessor.pixel_std + preprocessor.pixel_mean
-    images = images.clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
-    return list(images if images.shape[-1] == 3 else images[..., 0])
+    if images.shape[1] == 3:
+        # The network sees RGB.
+        images = images.flip(1)
+    eight_bits = preprocessor.pixel_mean.max() < 256
+    limits = (0, 255) if eight_bits else None
+    return [displayable(image, limits) for image in images]
 
 
 @torch.no_grad()
@@ -123,7 +128,7 @@ def draw_sheet(sheet: Columns, path: str) -> None:
         for axis in column:
             axis.set_axis_off()
         for axis, picture in zip(column, pictures):
-            axis.imshow(picture, cmap='gray')
+            axis.imshow(picture)
     figure.savefig(path, dpi=120)
 
 

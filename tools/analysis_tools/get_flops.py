@@ -23,6 +23,8 @@ from torch import nn  # noqa: E402
 from prcl_mmseg.deploy.plain_config import plain_model  # noqa: E402
 from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
 from prcl_mmseg.models.decode_heads import embedding_head  # noqa: E402
+from prcl_mmseg.models.segmentors.image_channels import (  # noqa: E402
+    image_channels)
 from prcl_mmseg.models.segmentors.network_pass import (  # noqa: E402
     run_network)
 
@@ -71,12 +73,13 @@ def main() -> None:
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     adapt_to_run(cfg, launcher='none')
 
-    image = torch.rand(1, 3, *shape)
     table = PrettyTable(['', 'parameters (M)', 'FLOPs (G)'])
     plain = plain_model(cfg.model)
     plain.pop('auxiliary_head', None)
+    segmentor = MODELS.build(plain)
+    image = torch.rand(1, image_channels(segmentor) or 3, *shape)
     table.add_row(['predicts (exported segmentor)', *(
-        f'{value:.3f}' for value in count(MODELS.build(plain), image))])
+        f'{value:.3f}' for value in count(segmentor, image))])
     student = MODELS.build(cfg.model).student
     if hasattr(student, 'auxiliary_head'):
         del student.auxiliary_head

@@ -92,7 +92,9 @@ def load(args: argparse.Namespace, cfg: Config,
         dataset = DATASETS.build(cfg[f'{args.split}_dataloader'].dataset)
         return load_items(dataset, args.max_images)
     if args.images is not None:
-        dataset = UnlabeledDataset(data_root=args.images)
+        # Arrays, where there are no files of the usual formats.
+        dataset = UnlabeledDataset(data_root=args.images) or UnlabeledDataset(
+            data_root=args.images, img_suffix='.npy')
     else:
         config = cfg.train_dataloader.dataset.get('unlabeled')
         if config is None:

@@ -28,6 +28,8 @@ from prcl_mmseg.deploy.plain_config import (  # noqa: E402
 from prcl_mmseg.deploy.published_checkpoint import (  # noqa: E402
     plain_weights, publish)
 from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
+from prcl_mmseg.models.segmentors.image_channels import (  # noqa: E402
+    image_channels)
 
 
 def parse_args() -> argparse.Namespace:
@@ -79,7 +81,9 @@ def compare(cfg: Config, checkpoint: dict, role: str, plain: nn.Module,
     load_state_dict(semi, checkpoint['state_dict'])
     semi.eval()
     image = torch.randint(
-        0, 256, (3, *shape), generator=torch.Generator().manual_seed(0))
+        0,
+        256, (image_channels(plain) or 3, *shape),
+        generator=torch.Generator().manual_seed(0))
     batch = dict(inputs=[image.byte()])
     with semi.predicting_with(role):
         one = semi.test_step(batch)[0].seg_logits.data
@@ -113,10 +117,11 @@ def main() -> None:
     print(f'Config: {stem}.py\nCheckpoint: {path}\n'
           f'Same logits as the {role} on a random {shape[0]} x {shape[1]} '
           'image: yes, every one')
+    channels = image_channels(model) or 3
     for kind in args.format:
         file = stem + SUFFIXES[kind]
         found = export(model, kind, file, shape)
-        print(f'{kind}: {file}, input 1 x 3 x {shape[0]} x {shape[1]}, '
+        print(f'{kind}: {file}, input 1 x {channels} x {shape[0]} x {shape[1]}, '
               f'normalised; largest difference {found.difference:.2g} of '
               f'logits up to {found.largest:.2g}')
 

@@ -1,8 +1,9 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from .multi_channel_preprocessor import MultiChannelSegDataPreProcessor
-from .semi_seg_data_preprocessor import SemiSegDataPreprocessor, real_pixels
+from .semi_seg_data_preprocessor import (SemiSegDataPreprocessor,
+                                         for_any_channels, real_pixels)
 
 __all__ = [
     'MultiChannelSegDataPreProcessor', 'SemiSegDataPreprocessor',
-    'real_pixels'
+    'for_any_channels', 'real_pixels'
 ]

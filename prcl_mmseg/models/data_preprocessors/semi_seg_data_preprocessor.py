@@ -2,11 +2,13 @@
 from typing import Iterator, Union
 
 import torch
-from mmengine.model import BaseDataPreprocessor
+from mmengine.model import BaseDataPreprocessor, ImgDataPreprocessor
 from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
 from mmseg.utils import SampleList
 from torch import Tensor, nn
+
+from ...datasets.image_area import IMAGE
 
 from ..registered import registered_class
 
@@ -28,7 +30,7 @@ class SemiSegDataPreprocessor(BaseDataPreprocessor):
     def __init__(self, preprocessor: Union[dict, nn.Module]) -> None:
         super().__init__()
         if isinstance(preprocessor, dict):
-            preprocessor = MODELS.build(_for_any_channels(preprocessor))
+            preprocessor = MODELS.build(for_any_channels(preprocessor))
         self.preprocessor = preprocessor
 
     def forward(self, data: dict, training: bool = False) -> dict:
@@ -70,15 +72,16 @@ class SemiSegDataPreprocessor(BaseDataPreprocessor):
 
 
 def real_pixels(images: Tensor, data_samples: SampleList) -> Tensor:
-    """Which pixels of a batch are image and which were padded.
+    """Which pixels of a batch of unlabelled images are image, not padding.
 
-    It is read off the padding that the preprocessor recorded, never from
-    annotations.
+    The data pipeline pads, as in a rotation, and so does the preprocessor.
+    Both are known without masks, see ``prcl_mmseg.datasets.image_area``.
 
     Args:
         images (Tensor): The batch, (N, C, H, W).
         data_samples (list[SegDataSample]): Their metainfo may tell
-            ``padding_size`` = (left, right, top, bottom).
+            ``padding_size`` = (left, right, top, bottom). Their
+            ``gt_sem_seg``, if any, is the marked area, not a mask.
 
     Returns:
         Tensor: bool of shape (N, H, W).
@@ -89,14 +92,21 @@ def real_pixels(images: Tensor, data_samples: SampleList) -> Tensor:
         left, right, top, bottom = sample.metainfo.get('padding_size',
                                                        (0, 0, 0, 0))
         image[top:height - bottom, left:width - right] = True
+        if 'gt_sem_seg' in sample:
+            image &= sample.gt_sem_seg.data[0] == IMAGE
     return real
 
 
-def _for_any_channels(config: dict) -> dict:
-    """The config, or its equivalent where mmseg's class would refuse it."""
-    values = len(config.get('mean') or ())
-    plain = registered_class(config) is SegDataPreProcessor
-    if plain and values not in (0, 1, 3):
+def for_any_channels(config: dict) -> dict:
+    """The config, or its equivalent where mmseg's class would refuse it.
+
+    Args:
+        config (dict): Config of a preprocessor.
+    """
+    # One of the two families builds it on MMEngine's, which is for colours.
+    picky = registered_class(config) is SegDataPreProcessor and issubclass(
+        SegDataPreProcessor, ImgDataPreprocessor)
+    if picky and len(config.get('mean') or ()) not in (0, 1, 3):
         return dict(config, type='MultiChannelSegDataPreProcessor')
     return config
 

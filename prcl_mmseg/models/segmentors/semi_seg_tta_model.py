@@ -48,7 +48,7 @@ class SemiSegTTAModel(SegTTAModel):
             seg_logits=seg_logits, pred_sem_seg=label.to(torch.int64))
         for term in getattr(self.module, 'terms', {}).values():
             for name in term.map_names:
-                maps[name] = _mean(sample[name].data for sample in samples)
+                maps[name] = _mean(sample.get(name).data for sample in samples)
         merged.set_data(
             {name: PixelData(data=data)
              for name, data in maps.items()})

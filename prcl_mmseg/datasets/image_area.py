@@ -11,19 +11,20 @@ from typing import Any, Dict
 
 import numpy as np
 from mmcv.transforms import BaseTransform
+from mmengine.structures import PixelData
 
 from .pipeline_check import find_image_loader, leaf_datasets
 
 # What the map says where there is image; padding is anything else.
-IMAGE = 1
+_IMAGE = 254
 
 
 class MarkImageArea(BaseTransform):
-    """Gives a loaded image a ``gt_seg_map`` of :data:`IMAGE`."""
+    """Gives a loaded image a ``gt_seg_map`` that says image everywhere."""
 
     def transform(self, results: dict) -> dict:
         """Add the map."""
-        results['gt_seg_map'] = np.full(results['img'].shape[:2], IMAGE,
+        results['gt_seg_map'] = np.full(results['img'].shape[:2], _IMAGE,
                                         np.uint8)
         results['seg_fields'] = [*results.get('seg_fields', ()), 'gt_seg_map']
         return results
@@ -44,22 +45,29 @@ def mark_image_area(dataset: Any) -> None:
                 break
 
 
-def keep_padding_only(sample: Dict[str, Any]) -> Dict[str, Any]:
-    """A packed sample, without its map where that says nothing.
+def keep_image_area(sample: Dict[str, Any]) -> Dict[str, Any]:
+    """Turn the map of a packed sample into ``image_area``.
+
+    Where the whole sample is image, there is no need of it.
 
     Args:
-        sample (dict): With ``inputs`` (C, H, W) and ``data_samples``.
+        sample (dict): With ``inputs`` (C, H, W) and ``data_samples``, which
+            get a bool map (1, H, W) and lose ``gt_sem_seg``.
     """
     packed = sample['data_samples']
     if 'gt_sem_seg' not in packed:
         return sample
-    area = packed.gt_sem_seg.data[0]
-    fits = area.shape == sample['inputs'].shape[-2:]
-    if not fits:
+    label = packed.gt_sem_seg.data
+    del packed.gt_sem_seg
+    area = label == _IMAGE
+    if not area.any() and (label != label.flatten()[0]).any():
+        # A transform replaced the map by a mask.
+        return sample
+    if area.shape[-2:] != sample['inputs'].shape[-2:]:
         warnings.warn(
             'A transform of `train_dataloader.dataset.unlabeled.pipeline` '
             'changes the size of images but not of `gt_seg_map`; what it pads '
             'is taken for image.')
-    if not fits or (area == IMAGE).all():
-        del packed.gt_sem_seg
+    elif not area.all():
+        packed.set_data(dict(image_area=PixelData(data=area)))
     return sample

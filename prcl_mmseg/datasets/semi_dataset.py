@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from .bad_files import BadFiles, unreadable_file
 from .data_check import empty_message
-from .image_area import keep_padding_only, mark_image_area
+from .image_area import keep_image_area, mark_image_area
 from .path_check import build_dataset
 from .pipeline_check import check_unlabeled_pipeline, leaf_datasets
 
@@ -215,7 +215,7 @@ def _checked_sample(name: str, part: Dataset, index: int) -> Dict[str, Any]:
             f'Sample {index} of `{_KEY}.{name}` lacks `inputs` and '
             '`data_samples`. End its pipeline with '
             "dict(type='PackSegInputs').")
-    return keep_padding_only(sample) if name == 'unlabeled' else sample
+    return keep_image_area(sample) if name == 'unlabeled' else sample
 
 
 def _image_paths(dataset: Dataset) -> Set[str]:

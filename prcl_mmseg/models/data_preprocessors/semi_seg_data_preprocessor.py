@@ -8,8 +8,6 @@ from mmseg.registry import MODELS
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
-from ...datasets.image_area import IMAGE
-
 from ..registered import registered_class
 
 
@@ -80,8 +78,8 @@ def real_pixels(images: Tensor, data_samples: SampleList) -> Tensor:
     Args:
         images (Tensor): The batch, (N, C, H, W).
         data_samples (list[SegDataSample]): Their metainfo may tell
-            ``padding_size`` = (left, right, top, bottom). Their
-            ``gt_sem_seg``, if any, is the marked area, not a mask.
+            ``padding_size`` = (left, right, top, bottom); ``image_area``, if
+            they have it, is what the pipeline left of the image.
 
     Returns:
         Tensor: bool of shape (N, H, W).
@@ -91,9 +89,8 @@ def real_pixels(images: Tensor, data_samples: SampleList) -> Tensor:
     for image, sample in zip(real, data_samples):
         left, right, top, bottom = sample.metainfo.get('padding_size',
                                                        (0, 0, 0, 0))
-        image[top:height - bottom, left:width - right] = True
-        if 'gt_sem_seg' in sample:
-            image &= sample.gt_sem_seg.data[0] == IMAGE
+        area = sample.image_area.data[0] if 'image_area' in sample else True
+        image[top:height - bottom, left:width - right] = area
     return real
 
 

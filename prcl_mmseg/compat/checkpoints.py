@@ -2,10 +2,10 @@
 """Checkpoints are data: loading one runs no code of its choosing."""
 import functools
 import os
-import os.path as osp
 import pickle
 import re
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
@@ -24,8 +24,7 @@ def load_checkpoints_safely() -> None:
     """
     from mmengine.runner import checkpoint
     _allow_what_mmengine_stores()
-    checkpoint.CheckpointLoader.register_scheme(
-        prefixes='', loader=load_from_local, force=True)
+    checkpoint.torch = _TorchWithSafeLoad()
     download = checkpoint.load_url
 
     @functools.wraps(download)
@@ -35,17 +34,9 @@ def load_checkpoints_safely() -> None:
         return _without_code(download(*args, **kwargs, weights_only=True))
 
     checkpoint.load_url = load_url
-    # What the fork loads by itself, such as weights of torchvision.
+    # The fork would try again without safety.
     if hasattr(checkpoint, '_safe_torch_load'):
         checkpoint._safe_torch_load = load_safely
-
-
-def load_from_local(filename: str, map_location: Any = None) -> Any:
-    """Load a checkpoint from a file; MMEngine's loader for local paths."""
-    filename = osp.expanduser(filename)
-    if not osp.isfile(filename):
-        raise FileNotFoundError(f'{filename} can not be found.')
-    return load_safely(filename, map_location)
 
 
 def load_safely(file: Any, map_location: Any = None, **_) -> Any:
@@ -82,6 +73,14 @@ def load_safely(file: Any, map_location: Any = None, **_) -> Any:
             f'environment variable {TRUST}=1') from error
 
 
+class _TorchWithSafeLoad:
+    """PyTorch, as the module of MMEngine that loads checkpoints sees it."""
+    load = staticmethod(load_safely)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(torch, name)
+
+
 def _without_code(checkpoint: Any) -> Any:
     """The checkpoint without the configs that MMEngine would execute.
 
@@ -100,7 +99,7 @@ def _without_code(checkpoint: Any) -> Any:
 
 def _named(checkpoint: Any, file: Any) -> Any:
     """Let the weights carry the name of their file, for messages."""
-    if not isinstance(checkpoint, dict):
+    if not isinstance(checkpoint, dict) or not isinstance(file, (str, Path)):
         return checkpoint
     weights = checkpoint.get('state_dict', checkpoint)
     if isinstance(weights, dict):

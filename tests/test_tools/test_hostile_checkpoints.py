@@ -7,12 +7,15 @@ import struct
 import zipfile
 from contextlib import suppress
 from pathlib import Path
+from pickle import UnpicklingError
+from types import SimpleNamespace
 
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
-from mmengine.runner import CheckpointLoader, Runner, load_checkpoint
+from mmengine.runner import (CheckpointLoader, Runner, checkpoint,
+                             load_checkpoint)
 from mmseg.apis import MMSegInferencer, init_model
 
 from prcl_mmseg.compat.checkpoints import TRUST
@@ -125,6 +128,24 @@ def test_it_is_refused(experiment, tmp_path, way, hostile):
         message = str(error.value)
         assert str(path) in message and TRUST in message
         assert ('system' if hostile is reduce else 'getattr') in message
+
+
+@pytest.mark.parametrize('address', ['s3://bucket/hostile.pth',
+                                     'petrel://bucket/hostile.pth',
+                                     'openmmlab://hostile'])
+def test_it_is_refused_from_other_places(experiment, tmp_path, monkeypatch,
+                                         address):
+    path, mark = tmp_path / 'hostile.pth', tmp_path / 'ran'
+    reduce(experiment.checkpoint, path, mark)
+    monkeypatch.setattr(
+        checkpoint, 'get_file_backend', lambda *_, **__: SimpleNamespace(
+            get=lambda _: path.read_bytes()))
+    monkeypatch.setattr(checkpoint, 'get_external_models',
+                        lambda: dict(hostile=path.name))
+    monkeypatch.setattr(checkpoint, '_get_mmengine_home', lambda: tmp_path)
+    with pytest.raises(UnpicklingError, match=TRUST):
+        CheckpointLoader.load_checkpoint(address)
+    assert not mark.exists()
 
 
 @pytest.mark.parametrize('tool', TOOLS)

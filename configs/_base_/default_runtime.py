@@ -22,5 +22,6 @@ custom_hooks = [
     dict(type='MeanTeacherHook'),
     dict(type='PrototypeBankHook'),
     dict(type='TrainingHealthHook'),
+    dict(type='UncertaintyCheckHook'),
     dict(type='SaveOnSignalHook')
 ]

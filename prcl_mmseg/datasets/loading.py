@@ -78,9 +78,10 @@ class LoadMultiChannelImage(BaseTransform):
             image = image.transpose(1, 2, 0)
         if image.ndim != 3 or image.shape[2] != self.channels:
             raise ValueError(
-                f'The image {path or "given"} has shape {image.shape}, but the pipeline '
-                f'has LoadMultiChannelImage(channels={self.channels}). Set '
-                '`channels` to the number of channels of the images.')
+                f'The image {path or "given"} has shape {image.shape}, but '
+                'the pipeline has LoadMultiChannelImage(channels='
+                f'{self.channels}). Set `channels` to the number of channels '
+                'of the images.')
         return image
 
     def __repr__(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Dict
 import torch
 from torch import Tensor
 
+from ..finite import not_finite
 from ..models.decode_heads import unwrap_heads
 from ..version import __version__
 
@@ -16,7 +17,7 @@ TEACHER = 'networks.teacher.module.'
 STUDENT = 'networks.student.'
 STEPS = 'networks.teacher.steps'
 # What of a checkpoint's meta data a user of the weights needs.
-META = ('dataset_meta', 'iter', 'epoch')
+META = ('dataset_meta', 'iter', 'epoch', 'uncertainty')
 
 
 def plain_weights(state_dict: Dict[str, Tensor],
@@ -58,12 +59,21 @@ def publish(state_dict: Dict[str, Tensor], meta: dict, path: str) -> str:
     Args:
         state_dict (dict[str, Tensor]): The weights.
         meta (dict): A checkpoint's meta data, from which the classes, the
-            palette and the length of the training are taken.
+            palette, the length of the training and what is known of σ² are
+            taken.
         path (str): File to write, without the hash.
 
     Returns:
         str: The file written, ``{path}-{8 hex digits of its SHA-256}.pth``.
+
+    Raises:
+        ValueError: If weights are NaN or infinite.
     """
+    broken = not_finite(state_dict)
+    if broken:
+        raise ValueError(
+            f'the checkpoint has NaN or infinite weights in {broken[:5]}; '
+            'publish an earlier one')
     weights = OrderedDict(
         (name, weight.detach().cpu().clone())
         for name, weight in state_dict.items())

@@ -5,7 +5,7 @@ MMEngine takes a registered name, with or without scope, the path of a class,
 or, in pure Python configs, the class itself. MMSegmentation and the tools here
 look for registered names.
 """
-from typing import Any, Dict, Iterable, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 import mmseg.registry
 from mmengine.config import Config
@@ -31,7 +31,7 @@ def name_types(cfg: Config) -> None:
         cfg (Config): Any config, pure Python ones included.
     """
     scoped = _scoped_classes()
-    names = _registered_names(scoped)
+    names = _registered_names()
     modules = set()
     for part in config_dicts(cfg._cfg_dict):
         kind = part.get('type')
@@ -46,34 +46,43 @@ def name_types(cfg: Config) -> None:
     _import_modules(cfg, modules)
 
 
+def _chains() -> Iterator[List[Registry]]:
+    """Each registry of mmseg, followed by those where it looks next."""
+    for registry in vars(mmseg.registry).values():
+        chain = []
+        while isinstance(registry, Registry):
+            chain.append(registry)
+            registry = registry.parent
+        yield chain
+
+
 def _scoped_classes() -> Dict[str, Any]:
-    """All registered classes by scope and name, those of mmseg first."""
-    classes: Dict[str, Any] = {}
-    registries = [
-        registry for registry in vars(mmseg.registry).values()
-        if isinstance(registry, Registry)
-    ]
-    while registries:
-        for registry in registries:
-            for name, kind in registry.module_dict.items():
-                classes.setdefault(f'{registry.scope}.{name}', kind)
-        registries = [
-            registry.parent for registry in registries
-            if registry.parent is not None
-        ]
-    return classes
+    """All registered classes by scope and name."""
+    return {
+        f'{registry.scope}.{name}': kind
+        for chain in _chains() for registry in chain
+        for name, kind in registry.module_dict.items()
+    }
 
 
-def _registered_names(scoped: Dict[str, Any]) -> Dict[Any, str]:
-    """The name under which mmseg finds each class without a scope."""
-    found: Dict[str, Any] = {}
-    for scoped_name, kind in scoped.items():
-        found.setdefault(scoped_name.split('.', 1)[1], kind)
+def _registered_names() -> Dict[Any, str]:
+    """The name under which mmseg finds each class, or ours in its place."""
     # MMEngine registers a class of its own that does the same.
     names: Dict[Any, str] = {nn.SyncBatchNorm: 'SyncBN'}
-    for name, kind in found.items():
-        names.setdefault(kind, name)
+    for chain in _chains():
+        found: Dict[str, Any] = {}
+        for registry in chain:
+            for name, kind in registry.module_dict.items():
+                first = found.setdefault(name, kind)
+                if first is kind or _takes_the_place(first, kind):
+                    names.setdefault(kind, name)
     return names
+
+
+def _takes_the_place(first: Any, kind: Any) -> bool:
+    return (first.__module__.split('.')[0] == OWN_PACKAGE
+            and isinstance(first, type) and isinstance(kind, type)
+            and issubclass(first, kind))
 
 
 def _class_at(path: str) -> Optional[Any]:

@@ -254,6 +254,13 @@ class UncertaintyMetric(BaseMetric):
                 f'{where}is predicted at {sizes[0]}, but its mask is '
                 f'{sizes[1]}; in the test pipeline, LoadAnnotations must '
                 'follow Resize')
+        if not _belong_together(sample['seg_logits']['data'],
+                                sample['pred_sem_seg']['data']):
+            raise ValueError(
+                f'{where}has logits that do not give its labels: those of one '
+                'augmentation beside the labels of all, as SegTTAModel leaves '
+                "them; use tta_model=dict(type='SemiSegTTAModel'), which "
+                'merges all maps')
 
     def _commit(self) -> None:
         """Add the last image to the total."""
@@ -272,3 +279,12 @@ class UncertaintyMetric(BaseMetric):
         # The last image waits: it may be a repetition.
         self._last: Optional[Dict[str, Tensor]] = None
         self._seen = 0
+
+
+def _belong_together(seg_logits: Tensor, label: Tensor) -> bool:
+    """Whether logits give these labels, by their maximum or a threshold."""
+    label = label.view(seg_logits.shape[1:]).to(seg_logits.device)
+    if len(seg_logits) > 1:
+        return bool((seg_logits.argmax(dim=0) == label).all())
+    yes, no = seg_logits[0][label > 0], seg_logits[0][label == 0]
+    return not len(yes) or not len(no) or bool(yes.min() >= no.max())

@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from .error_finding import ErrorFinding, find_errors
 from .panel import Panel
 
 NO_CLASS_COLOR = (255, 255, 255)
@@ -90,7 +91,7 @@ COLUMNS: Dict[str, Column] = dict(
         'pseudo-label',
         lambda panel, palette: colorize(panel.pseudo_label, palette)),
     variance=Column('probability', lambda panel, _: panel.variance,
-                    'σ² (red: doubtful)', 'turbo'),
+                    'σ² (red: large)', 'turbo'),
     error=Column('error (red: wrong)', _paint_error),
     confidence=Column('confidence', lambda panel, _: panel.confidence,
                       'max softmax (red: unsure)', 'turbo_r'))
@@ -99,12 +100,15 @@ COLUMNS: Dict[str, Column] = dict(
 def paint_sheet(panels: Sequence[Panel],
                 classes: Sequence[str],
                 palette: Sequence,
-                variance_range: Optional[Tuple[float, float]] = None
-                ) -> np.ndarray:
+                variance_range: Optional[Tuple[float, float]] = None,
+                finding: Optional[ErrorFinding] = None) -> np.ndarray:
     """Paint rows of image, ground truth, pseudo-label, probability and error.
 
     A column is there if any row has something to show in it. Red is a large
-    σ², on one scale for all rows; the legend names the classes that occur.
+    σ², on one scale for all rows. Whether that means doubt is said below, as
+    far as it was measured. The scale of the confidence ranges over all values
+    that a maximum of C probabilities can have, from 1/C to 1. The legend names
+    the classes that occur.
 
     Args:
         panels (Sequence[Panel]): The rows, at least one.
@@ -112,6 +116,8 @@ def paint_sheet(panels: Sequence[Panel],
         palette (Sequence): RGB colour of each class, 0 to 255.
         variance_range (tuple[float, float], optional): Ends of the scale of
             σ². Defaults to :func:`variance_range_of` the rows.
+        finding (ErrorFinding, optional): Whether σ² finds errors. Defaults to
+            None, not measured.
 
     Returns:
         np.ndarray: uint8 RGB, (H, W, 3).
@@ -131,8 +137,9 @@ def paint_sheet(panels: Sequence[Panel],
             for cell in cells['image']
         ],
         num_columns=len(cells),
-        entries=_legend_entries(panels, classes, palette))
-    ranges = dict(confidence=(0.0, 1.0))
+        entries=_legend_entries(panels, classes, palette),
+        caption=_caption(finding) if 'variance' in cells else '')
+    ranges = dict(confidence=(1 / max(len(classes), 2), 1.0))
     if 'variance' in cells:
         ranges['variance'] = variance_range or variance_range_of(panels)
     for number, (name, column) in enumerate(cells.items()):
@@ -170,7 +177,8 @@ def draw_sheets(panels: Sequence[Panel],
                 path: str,
                 classes: Sequence[str],
                 palette: Sequence,
-                rows_per_page: int = 8) -> List[str]:
+                rows_per_page: int = 8,
+                finding: Optional[ErrorFinding] = None) -> List[str]:
     """Write the rows to a PNG file, or to several if there are many.
 
     Args:
@@ -180,6 +188,8 @@ def draw_sheets(panels: Sequence[Panel],
         classes (Sequence[str]): Class names.
         palette (Sequence): RGB colour of each class, 0 to 255.
         rows_per_page (int): Most rows of one file. Defaults to 8.
+        finding (ErrorFinding, optional): Whether σ² finds errors. Defaults to
+            None: measured on the rows that have ground truth, if any.
 
     Returns:
         list[str]: The files.
@@ -192,11 +202,12 @@ def draw_sheets(panels: Sequence[Panel],
     variance_range = None
     if any(panel.variance is not None for panel in panels):
         variance_range = variance_range_of(panels)
+    finding = finding or find_errors(panels, len(classes))
     stem, suffix = osp.splitext(path)
     paths = []
     for number, page in enumerate(pages, 1):
         paths.append(path if len(pages) == 1 else f'{stem}_{number}{suffix}')
-        sheet = paint_sheet(page, classes, palette, variance_range)
+        sheet = paint_sheet(page, classes, palette, variance_range, finding)
         cv2.imwrite(paths[-1], sheet[..., ::-1])
     return paths
 
@@ -209,10 +220,11 @@ class _Sheet:
         num_columns (int): Number of columns.
         entries (Sequence[tuple[str, Sequence]]): Name and colour, 0 to 1, of
             each entry of the legend.
+        caption (str): Written between scales and legend.
     """
 
     def __init__(self, heights: Sequence[float], num_columns: int,
-                 entries: Sequence[tuple]) -> None:
+                 entries: Sequence[tuple], caption: str) -> None:
         self.heights = heights
         self.width = num_columns * (_CELL + _GAP) + _GAP
         # A letter is about 0.08 inches wide.
@@ -221,12 +233,21 @@ class _Sheet:
         lines = -(-len(entries) // most)
         self.per_line = -(-len(entries) // max(lines, 1))
         self.bottom = self._top(len(heights))
-        self.height = self.bottom + _SCALE + _LEGEND_LINE * lines + 0.1
+        self.height = self.bottom + _SCALE + _LEGEND_LINE * (
+            lines + bool(caption)) + 0.1
         self.figure = Figure(figsize=(self.width, self.height), dpi=_DPI)
         self.canvas = FigureCanvasAgg(self.figure)
         self.scaled = set()
         if entries:
             self._add_legend(entries)
+        if caption:
+            self.figure.text(
+                0.5,
+                1 - (self.bottom + _SCALE) / self.height,
+                caption,
+                ha='center',
+                va='top',
+                fontsize=8)
 
     def add_cell(self, row: int, column: int):
         """An empty cell, without axes."""
@@ -295,6 +316,14 @@ class _Sheet:
         return self.figure.add_axes(
             (left / self.width, 1 - (top + height) / self.height,
              width / self.width, height / self.height))
+
+
+def _caption(finding: Optional[ErrorFinding]) -> str:
+    """What is known of σ², and no more."""
+    if finding is None:
+        return 'Red is a large σ²; whether it means doubt was not measured.'
+    meaning = 'not doubtful' if finding.is_inverted else 'doubtful'
+    return f'{finding}: red is {meaning}.'
 
 
 def _distinct(values: Sequence[float]) -> List[str]:

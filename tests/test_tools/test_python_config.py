@@ -110,7 +110,8 @@ tta_model = dict(type=SemiSegTTAModel)
 def trained(experiment, call_tool, tmp_path) -> tuple:
     """Config and checkpoint of a short training."""
     (tmp_path / 'base.py').write_text(BASE.format(data=experiment.folder))
-    (tmp_path / 'config.py').write_text(CONFIG.replace('{name}', tmp_path.name))
+    (tmp_path / 'config.py').write_text(
+        CONFIG.replace('{name}', tmp_path.name))
     call_tool('train.py', tmp_path / 'config.py', '--work-dir',
               tmp_path / 'work')
     return tmp_path / 'config.py', tmp_path / 'work/iter_2.pth'

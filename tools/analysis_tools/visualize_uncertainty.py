@@ -18,6 +18,7 @@ import torch  # noqa: E402
 from mmengine.config import Config, DictAction  # noqa: E402
 from mmengine.dataset import Compose  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
+from mmengine.runner.checkpoint import _load_checkpoint  # noqa: E402
 from mmseg.apis import init_model  # noqa: E402
 from mmseg.registry import DATASETS  # noqa: E402
 
@@ -25,7 +26,7 @@ from prcl_mmseg.datasets import UnlabeledDataset  # noqa: E402
 from prcl_mmseg.datasets.pipeline_check import without_masks  # noqa: E402
 from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
 from prcl_mmseg.visualization import (  # noqa: E402
-    draw_sheets, load_items, predict_panels)
+    draw_sheets, load_items, predict_panels, recorded_finding)
 
 
 def parse_args() -> tuple:
@@ -46,11 +47,11 @@ def parse_args() -> tuple:
         help='PNG file to write; many images go to _1, _2 and so on')
     parser.add_argument(
         '--max-images',
-        type=int,
+        type=positive,
         default=16,
         help='draw at most so many, spread over the data; 16 by default')
     parser.add_argument(
-        '--rows', type=int, default=8, help='images per file; 8 by default')
+        '--rows', type=positive, default=8, help='images per file; 8 by default')
     parser.add_argument(
         '--role',
         choices=['teacher', 'student'],
@@ -60,22 +61,16 @@ def parse_args() -> tuple:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionsAction,
         help='override settings of the config, as key=value pairs')
     args = parser.parse_args()
-    for what in ('config', 'checkpoint'):
-        path = getattr(args, what)
-        if not osp.isfile(path):
-            parser.error(f'{what} {path!r} does not exist')
+    if not osp.isfile(args.checkpoint):
+        parser.error(f'checkpoint {args.checkpoint!r} does not exist')
     if args.images is not None and not osp.isdir(args.images):
         parser.error(f'--images {args.images!r} is no folder')
     if not args.out.lower().endswith('.png'):
         parser.error(f'--out {args.out!r} must end with .png')
-    if args.max_images < 1 or args.rows < 1:
-        parser.error('--max-images and --rows must be at least 1')
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(args, parser)
     adapt_to_run(cfg, launcher='none')
     if args.role is not None:
         cfg.model.predict_with = args.role
@@ -116,8 +111,10 @@ def main() -> None:
     model = init_model(cfg, args.checkpoint, device=args.device)
     panels = predict_panels(model, items)
     meta = model.dataset_meta
+    finding = recorded_finding(
+        _load_checkpoint(args.checkpoint, map_location='cpu'), model)
     for path in draw_sheets(panels, args.out, meta['classes'],
-                            meta['palette'], args.rows):
+                            meta['palette'], args.rows, finding):
         print(f'Written: {path}')
 
 

@@ -50,7 +50,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--shape',
         nargs=2,
-        type=int,
+        type=positive,
         metavar=('HEIGHT', 'WIDTH'),
         help="image size of these; by default the training's crop size")
     args = parser.parse_args()
@@ -100,7 +100,7 @@ def main() -> None:
     name = f'{osp.splitext(osp.basename(args.config))[0]}_{role}'
     stem = osp.join(args.out_dir, name)
     try:
-        weights = plain_weights(checkpoint['state_dict'], role)
+        weights = plain_weights(checkpoint.get('state_dict', {}), role)
         plain = plain_config(cfg, f'{stem}_test.txt')
     except ValueError as error:
         sys.exit(f'{args.config}, {args.checkpoint}: {error}')
@@ -121,9 +121,10 @@ def main() -> None:
     for kind in args.format:
         file = stem + SUFFIXES[kind]
         found = export(model, kind, file, shape)
-        print(f'{kind}: {file}, input 1 x {channels} x {shape[0]} x {shape[1]}, '
-              f'normalised; largest difference {found.difference:.2g} of '
-              f'logits up to {found.largest:.2g}')
+        size = f'1 x {channels} x {shape[0]} x {shape[1]}'
+        print(f'{kind}: {file}, input {size}, normalised; largest '
+              f'difference {found.difference:.2g} of logits up to '
+              f'{found.largest:.2g}')
 
 
 if __name__ == '__main__':

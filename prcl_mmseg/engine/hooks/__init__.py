@@ -11,11 +11,13 @@ from .resume_hook import ResumeHook
 from .running_stats_hook import RunningStatsHook
 from .save_on_signal_hook import SaveOnSignalHook
 from .training_health_hook import TrainingHealthHook
+from .uncertainty_check_hook import UncertaintyCheckHook
 from .uncertainty_visualization_hook import UncertaintyVisualizationHook
 
 __all__ = [
     'ChannelsLastHook', 'CheckFiniteHook', 'CheckpointHook', 'MeanTeacherHook',
     'PreflightHook', 'PrototypeBankHook', 'ReproducibleStepHook',
     'ResidentMemoryHook', 'ResumeHook', 'RunningStatsHook', 'SaveOnSignalHook',
-    'TrainingHealthHook', 'UncertaintyVisualizationHook'
+    'TrainingHealthHook', 'UncertaintyCheckHook',
+    'UncertaintyVisualizationHook'
 ]

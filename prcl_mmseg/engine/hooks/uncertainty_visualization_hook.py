@@ -1,10 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-import random
-from contextlib import contextmanager
-from typing import Dict, Iterator, List, Optional
+from typing import Dict, List, Optional
 
-import numpy as np
-import torch
 from mmengine.dataset import Compose
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
@@ -14,7 +10,9 @@ from mmseg.registry import HOOKS
 
 from ...datasets.pipeline_check import leaf_datasets, without_masks
 from ...models.segmentors.modes import evaluating
-from ...visualization import load_items, paint_sheet, predict_panels
+from ...visualization import (find_errors, load_items, paint_sheet,
+                              predict_panels)
+from .random_state import undisturbed
 from .unwrap import unwrap_model
 
 
@@ -73,7 +71,7 @@ class UncertaintyVisualizationHook(Hook):
                 'hook')
         val = runner.val_loop.dataloader.dataset
         unlabeled = getattr(runner.train_dataloader.dataset, 'unlabeled', None)
-        with _undisturbed():
+        with undisturbed():
             if self.num_val:
                 self._items['val'] = load_items(val, self.num_val)
             if self.num_unlabeled and unlabeled is not None:
@@ -94,25 +92,18 @@ class UncertaintyVisualizationHook(Hook):
             return
         metainfo = runner.val_loop.dataloader.dataset.metainfo
         model = unwrap_model(runner.model)
-        for name, items in self._items.items():
-            with _undisturbed(), evaluating(model):
-                panels = predict_panels(model, items, self.max_side)
-            sheet = paint_sheet(panels, metainfo['classes'],
-                                metainfo['palette'])
+        with undisturbed(), evaluating(model):
+            panels = {
+                name: predict_panels(model, items, self.max_side)
+                for name, items in self._items.items()
+            }
+        finding = find_errors(
+            panels.get('val', []), len(metainfo['classes']))
+        for name, rows in panels.items():
+            sheet = paint_sheet(
+                rows,
+                metainfo['classes'],
+                metainfo['palette'],
+                finding=finding)
             runner.visualizer.add_image(
                 f'uncertainty_{name}', sheet, step=runner.iter + 1)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Put random states back afterwards."""
-    states = random.getstate(), np.random.get_state()
-    devices = []
-    if torch.cuda.is_available():
-        devices = [torch.cuda.current_device()]
-    with torch.random.fork_rng(devices):
-        try:
-            yield
-        finally:
-            random.setstate(states[0])
-            np.random.set_state(states[1])

@@ -45,7 +45,7 @@ class BadFiles:
     """
 
     def __init__(self, num_samples: int, limit: int, key: str) -> None:
-        if not isinstance(limit, int) or limit < 0:
+        if type(limit) is not int or limit < 0:
             raise ValueError(f'`{key}` must be a whole number from 0 on, but '
                              f'is {limit!r}. 0 makes every unreadable file '
                              'an error.')

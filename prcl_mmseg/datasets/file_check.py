@@ -2,26 +2,19 @@
 """Whether image files are whole, from their first and last bytes."""
 import hashlib
 import os
-import os.path as osp
 import zlib
 from typing import Any, BinaryIO, Dict, List, NamedTuple, Optional, Tuple
 
-import numpy as np
 from PIL import Image
 
+from .array_file import array_shape, check_channels
 from .check_cache import CheckCache
 from .image_check import load_image
 from .loading import LoadMultiChannelImage
 from .pipeline_check import find_image_loader, leaf_datasets
 from .thread_map import thread_map
 
-try:
-    import tifffile
-except ImportError:
-    tifffile = None
-
 _SAMPLE = 1024
-_TIFF = ('.tif', '.tiff')
 # How files end that are whole; zeros behind that do no harm.
 _ENDS = dict(
     JPEG=b'\xff\xd9', MPO=b'\xff\xd9', PNG=b'IEND\xaeB`\x82', GIF=b';')
@@ -99,7 +92,7 @@ def check_file(loader: Any,
     if _is_local(loader, path):
         look, fault, form = _look(path)
         if fault is None and isinstance(loader, LoadMultiChannelImage):
-            _check_channels(loader, path)
+            check_channels(loader, path)
     if fault is None and not decode:
         return look
     # Some readers know formats, or forgive faults, that others do not.
@@ -203,8 +196,7 @@ def _look(path: str) -> Tuple[Optional[FileLook], Optional[str],
             look = FileLook(size, zlib.crc32(b''.join(samples)))
             if size == 0:
                 return look, 'is empty (0 bytes)', None
-            if osp.splitext(path)[1].lower() in ('.npy', *_TIFF):
-                _array_shape(path)
+            if array_shape(path, samples[0]) is not None:
                 return look, None, None
             form = _format_of(file)
             fault = None
@@ -230,27 +222,6 @@ def _has_end(form: str, size: int, head: bytes, tail: bytes) -> bool:
         told = int.from_bytes(head[start:start + 4], 'little') + more
         return told <= size
     return False
-
-
-def _array_shape(path: str) -> tuple:
-    """The shape of an array in a file that is long enough for it."""
-    if path.lower().endswith('.npy'):
-        return np.load(path, mmap_mode='r', allow_pickle=False).shape
-    if tifffile is None:
-        raise ValueError('tifffile is not installed')
-    with tifffile.TiffFile(path) as file:
-        size = osp.getsize(path)
-        for page in file.pages:
-            ends = map(sum, zip(page.dataoffsets, page.databytecounts))
-            if max(ends, default=0) > size:
-                raise ValueError(f'its {size} bytes are too few')
-        return file.series[0].shape
-
-
-def _check_channels(loader: LoadMultiChannelImage, path: str) -> None:
-    if osp.splitext(path)[1].lower() in ('.npy', *_TIFF):
-        shape = _array_shape(path)
-        loader._channels_last(np.broadcast_to(np.uint8(0), shape), path)
 
 
 def _content_of(path: str) -> bytes:

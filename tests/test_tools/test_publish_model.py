@@ -44,3 +44,31 @@ def test_missing_checkpoint_is_named(call_tool, capsys):
     with pytest.raises(SystemExit):
         call_tool('misc/publish_model.py', 'no.pth', 'out.pth')
     assert "'no.pth' does not exist" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('tool, more', [
+    ('misc/publish_model.py', ['{checkpoint}', '{out}/new.pth']),
+    ('model_converters/export_segmentor.py',
+     ['{config}', '{checkpoint}', '{out}']),
+])
+@pytest.mark.parametrize('content', ['nothing', 'empty', 'nan'])
+def test_what_cannot_predict_is_not_given_away(experiment, call_tool, tmp_path,
+                                               capsys, tool, more, content):
+    checkpoint = torch.load(experiment.checkpoint)
+    for weight in checkpoint['state_dict'].values():
+        if weight.is_floating_point():
+            weight.view(-1)[:1] = float('nan')
+    if content != 'nan':
+        checkpoint = dict(state_dict={}) if content == 'empty' else {}
+    torch.save(checkpoint, tmp_path / 'broken.pth')
+    arguments = [
+        word.format(config=experiment.config, out=tmp_path / 'out',
+                    checkpoint=tmp_path / 'broken.pth') for word in more
+    ]
+    with pytest.raises((SystemExit, ValueError)) as stopped:
+        call_tool(tool, *arguments)
+    said = str(stopped.value) + capsys.readouterr().err
+    assert 'broken.pth' in said
+    assert ('NaN' if content == 'nan' else 'weights') in said or (
+        'state_dict' in said)
+    assert not list(tmp_path.glob('out/*.pth'))

@@ -31,12 +31,15 @@ def main() -> None:
     if not osp.isfile(args.in_file):
         parser.error(f'checkpoint {args.in_file!r} does not exist')
     checkpoint = _load_checkpoint(args.in_file, map_location='cpu')
-    if 'state_dict' not in checkpoint:
+    if not checkpoint.get('state_dict'):
         parser.error(f'{args.in_file!r} holds no state_dict; give a '
                      'checkpoint that a training wrote')
-    path = publish(
-        training_weights(checkpoint['state_dict']),
-        checkpoint.get('meta', {}), args.out_file)
+    try:
+        path = publish(
+            training_weights(checkpoint['state_dict']),
+            checkpoint.get('meta', {}), args.out_file)
+    except ValueError as error:
+        parser.error(f'{args.in_file}: {error}')
     print(f'Wrote {path}')
 
 

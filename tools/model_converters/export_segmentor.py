@@ -28,6 +28,7 @@ from prcl_mmseg.deploy.plain_config import (  # noqa: E402
 from prcl_mmseg.deploy.published_checkpoint import (  # noqa: E402
     plain_weights, publish)
 from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
+from prcl_mmseg.engine.tool_config import positive  # noqa: E402
 from prcl_mmseg.models.segmentors.image_channels import (  # noqa: E402
     image_channels)
 

@@ -3,7 +3,7 @@
 from difflib import get_close_matches
 from math import inf
 from numbers import Real
-from typing import Any, Iterable, Optional, Sequence, Tuple
+from typing import Any, Iterable, List, Sequence, Tuple
 
 
 def check_number(name: str,
@@ -80,17 +80,25 @@ def check_choice(name: str, value: Any, choices: Sequence) -> Any:
     return value
 
 
-def near(word: Any, known: Iterable[str]) -> Optional[str]:
-    """The known word that ``word`` looks like, if there is one."""
+def near(word: Any, known: Iterable[str]) -> List[str]:
+    """The known words that ``word`` looks like, the nearest first."""
     lower = {name.lower(): name for name in known}
-    found = get_close_matches(str(word).lower(), lower, n=1, cutoff=0.6)
-    return lower[found[0]] if found else None
+    found = get_close_matches(str(word).lower(), lower, n=3, cutoff=0.6)
+    return [lower[name] for name in found]
 
 
-def did_you_mean(word: Any, known: Iterable[str]) -> str:
-    """A question that names the near word, or a list of what is known."""
-    known = list(known)
-    guess = near(word, known)
-    if guess is not None:
-        return f'did you mean {guess!r}?'
-    return f'there are {", ".join(map(repr, known))}' if known else ''
+def did_you_mean(word: Any, known: Iterable[str], listed: bool = True) -> str:
+    """A question that names the near words.
+
+    Args:
+        word (Any): What was given.
+        known (Iterable[str]): What there is.
+        listed (bool): Whether to list what there is if nothing is near.
+    """
+    known = sorted(set(known))
+    guesses = near(word, known)
+    if guesses:
+        return f'did you mean {" or ".join(map(repr, guesses))}? '
+    if listed and known:
+        return f'there are {", ".join(map(repr, known))}'
+    return ''

@@ -1,17 +1,18 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Errors of what a config builds, with the key that is to be changed."""
-import inspect
 import re
 import traceback
 from contextlib import contextmanager
-from types import FrameType
 from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
 
+import mmengine.registry
 from mmengine.config import Config
 from mmengine.registry import Registry
+from torch.utils.data import DataLoader
 
 from ..value_check import did_you_mean
 from .config_parts import config_items
+from .signatures import arguments, misfits
 
 # What MMEngine builds by, and the argument that is a part of the config.
 BUILDERS = dict(
@@ -19,10 +20,7 @@ BUILDERS = dict(
     build_model_from_cfg='cfg',
     build_scheduler_from_cfg='cfg',
     build_dataloader='dataloader',
-    build_optim_wrapper='optim_wrapper',
-    build_train_loop='loop',
-    build_val_loop='loop',
-    build_test_loop='loop')
+    build_optim_wrapper='optim_wrapper')
 OWN_PACKAGE = __name__.split('.')[0]
 
 
@@ -31,10 +29,28 @@ class ConfigError(ValueError):
 
 
 class Building(NamedTuple):
-    """One of the nested builds in which an error was raised."""
+    """One of the nested builds in which an error was raised.
+
+    Args:
+        part (Any): The part of the config; a dict, if it is right.
+        registry (Registry, optional): Where its type is looked up.
+    """
 
     part: Any
     registry: Optional[Registry]
+
+    @property
+    def kind(self) -> Any:
+        """What it builds, if that is known."""
+        kind = self.part.get('type')
+        if isinstance(kind, str) and self.registry is not None:
+            return self.registry.get(kind)
+        return DataLoader if 'batch_size' in self.part else kind
+
+    @property
+    def name(self) -> str:
+        """What is built is called so."""
+        return getattr(self.kind, '__name__', str(self.kind))
 
 
 @contextmanager
@@ -62,120 +78,108 @@ def explain_build_errors(cfg: Config) -> Iterator[None]:
 
 def _builds(error: Exception) -> List[Building]:
     """The builds that had begun when the error was raised, outer first."""
-    builds = []
+    builds: List[Building] = []
     for frame, _ in traceback.walk_tb(error.__traceback__):
-        part = _part(frame)
-        if part is not None:
-            builds.append(Building(part, frame.f_locals.get('registry')))
+        code = frame.f_code
+        part = frame.f_locals.get(BUILDERS.get(code.co_name))
+        if part is None or 'mmengine' not in code.co_filename:
+            continue
+        builds.append(Building(part, frame.f_locals.get('registry')))
+        if not isinstance(part, dict):
+            break
     return builds
 
 
-def _part(frame: FrameType) -> Any:
-    code = frame.f_code
-    if 'mmengine' not in code.co_filename:
-        return None
-    return frame.f_locals.get(BUILDERS.get(code.co_name))
-
-
 def _explain(error: Exception, builds: List[Building], cfg: Config) -> str:
-    part, registry = builds[-1]
-    if not isinstance(part, dict) and len(builds) > 1:
-        key, given = _key_of_word(part, builds, cfg)
-        return (f'{key}={given!r} must be a dict with a type, such as '
-                f"dict(type='NAME')")
-    key = _find_key([build.part for build in builds], cfg)
-    kind = part.get('type')
-    text = str(error) if type(error) is not KeyError else str(error.args[0])
-    summary = traceback.extract_tb(error.__traceback__)
-    if isinstance(kind, str) and f'{kind} is not in the ' in text:
-        return _unknown_type(key, kind, registry)
+    build = builds[-1]
+    part = build.part
+    key, node = _find_part(builds, cfg)
+    if not isinstance(part, dict):
+        name = next((f'.{name}' for name, value in config_items(
+            builds[-2].part) if value is part), '') if builds[1:] else ''
+        return (f"{key}{name}={part!r} must be a dict with a type, such as "
+                "dict(type='NAME')")
+    text = str(error.args[0] if isinstance(error, KeyError) else error)
+    unknown = _unknown_type(build, text)
+    if unknown is not None:
+        kind, names = unknown
+        where = next((where for where, value in config_items(node, key)
+                      if value == kind), f'{key}.type')
+        return (f'{where}={kind!r} is not registered; '
+                f'{did_you_mean(kind.split(".")[-1], names, listed=False)}'
+                'modules of your own are imported by '
+                "custom_imports=dict(imports=['my_module'])")
     argument = re.search(r"unexpected keyword argument '(\w+)'", text)
     if argument and argument[1] in part:
         name = argument[1]
-        known = _arguments(kind, registry)
-        return (f'{key}.{name}={_shorten(part[name])}: {_name(kind)} takes no '
-                f'{name!r}; {did_you_mean(name, known)}')
-    if OWN_PACKAGE in summary[-1].filename and text:
+        guess = did_you_mean(name, arguments(build.kind))
+        return (f'{key}.{name}={_shorten(part[name])}: {build.name} has no '
+                f'such setting; {guess}')
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    if OWN_PACKAGE in last.filename and (last.line or '').startswith('raise'):
         return f'{key}: {text}'
-    if isinstance(error, AssertionError) and not text:
-        text = summary[-1].line
+    wrong = misfits(build.kind, part)
     return (f'{key}={_shorten(part)} can\'t be built: {type(error).__name__}: '
-            f'{text}. Correct these settings.')
+            f'{text or last.line}. Correct '
+            f'{" and ".join(wrong) or "these settings"}.')
 
 
-def _unknown_type(key: str, kind: str, registry: Optional[Registry]) -> str:
-    known: List[str] = []
-    where = registry
-    while where is not None:
-        known.extend(where.module_dict)
-        where = where.parent
-    guess = did_you_mean(kind.split('.')[-1], known)
-    guess = guess if 'did you mean' in guess else ''
-    what = f'{registry.name} ' if registry is not None else ''
-    return (f'{key}.type={kind!r} is no registered {what}type; {guess} '
-            'Modules of your own are imported by '
-            "custom_imports=dict(imports=['my_module'])")
+def _unknown_type(build: Building,
+                  text: str) -> Optional[Tuple[str, List[str]]]:
+    """A type that is not registered, and those that are."""
+    registries = [
+        registry for registry in vars(mmengine.registry).values()
+        if isinstance(registry, Registry)
+    ]
+    kind = build.part.get('type')
+    if isinstance(kind, str) and f'{kind} is not in the ' in text:
+        if build.registry is not None:
+            registries = [build.registry, build.registry.root]
+        return kind, _registered(registries)
+    if 'None' not in text:
+        return None
+    # Builders of layers and optimizers look types up by themselves.
+    names = _registered(registries)
+    for _, value in config_items(build.part):
+        kind = value.get('type') if isinstance(value, dict) else None
+        if isinstance(kind, str) and kind.split('.')[-1] not in names:
+            return kind, names
+    return None
 
 
-def _arguments(kind: Any, registry: Optional[Registry]) -> List[str]:
-    """What a class takes, and what it hands on to the classes above it."""
-    if isinstance(kind, str) and registry is not None:
-        kind = registry.get(kind)
-    classes = inspect.getmro(kind) if inspect.isclass(kind) else (kind, )
+def _registered(registries: List[Registry]) -> List[str]:
     names: List[str] = []
-    for part in classes[:-1] or classes:
-        function = vars(part).get('__init__') if inspect.isclass(
-            part) else part
-        if function is None or not callable(function):
-            continue
-        parameters = inspect.signature(function).parameters.values()
-        names += [
-            item.name for item in parameters
-            if item.name != 'self' and item.kind not in (
-                item.VAR_KEYWORD, item.VAR_POSITIONAL)
-        ]
-        if all(item.kind != item.VAR_KEYWORD for item in parameters):
-            break
+    for registry in registries:
+        names += registry.module_dict
+        names += _registered(list(registry.children.values()))
     return names
 
 
-def _find_key(parts: List[dict], cfg: Config) -> str:
-    """The key of the innermost part that stands in the config."""
+def _find_part(builds: List[Building], cfg: Config) -> Tuple[str, dict]:
+    """The innermost part that stands in the config, and its key."""
     key, node = '', cfg._cfg_dict
-    for part in parts:
-        found = _search(node, part, key)
-        if found is not None:
-            key, node = found
-    return key or 'config'
-
-
-def _key_of_word(word: Any, builds: List[Building],
-                 cfg: Config) -> Tuple[str, Any]:
-    """Where a dict was wanted, but something else is given."""
-    key = _find_key([build.part for build in builds[:-1]], cfg)
-    for name, value in config_items(builds[-2].part):
-        if value is word or value == word:
-            return f'{key}.{name}', value
-    return key, word
+    for part, _ in builds:
+        if isinstance(part, dict):
+            # What a loop builds does not stand below the loop.
+            found = _search(node, part, key) or _search(
+                cfg._cfg_dict, part, '')
+            key, node = found or (key, node)
+    return key or 'config', node
 
 
 def _search(node: Any, part: dict, key: str) -> Optional[Tuple[str, Any]]:
     """The part of a config that is equal, or else the most similar one."""
-    best, best_score = None, 0.0
+    best, best_score = None, 0.5
     for where, candidate in config_items(node, key):
-        if not where or not isinstance(candidate, dict) or candidate.get(
+        if not isinstance(candidate, dict) or candidate.get(
                 'type') != part.get('type'):
             continue
-        same = sum(candidate.get(name) == value
+        same = sum(name in candidate and candidate[name] == value
                    for name, value in part.items())
         score = (same + 1) / (1 + len({*candidate, *part}))
         if score > best_score:
             best, best_score = (where, candidate), score
     return best
-
-
-def _name(kind: Any) -> str:
-    return kind if isinstance(kind, str) else getattr(kind, '__name__', 'it')
 
 
 def _shorten(value: Any) -> str:

@@ -5,16 +5,20 @@ What a part of the model is given, its class checks. This is about what lies
 around it: schedule, data loaders, padding, hooks, evaluation.
 """
 import os.path as osp
-from fnmatch import fnmatchcase
-from typing import Any, Dict, Iterator, List, Tuple
+import re
+from functools import lru_cache
+from typing import Any, Dict, Iterable, Iterator, List, Pattern, Tuple
 
 from mmengine.config import Config
 from mmengine.runner import Runner
+from mmseg.registry import HOOKS, METRICS, TRANSFORMS, VISUALIZERS
 
-from ..value_check import check_choice, check_number, did_you_mean
+from ..models import PrototypeBank
+from ..value_check import check_choice, check_number, did_you_mean, near
 from .config_parts import config_dicts, config_items
 from .hooks import MeanTeacherHook, PrototypeBankHook
-from .hooks.unwrap import prototype_banks, unwrap_model
+from .hooks.unwrap import unwrap_model
+from .signatures import arguments
 
 # Keys, and the bounds of check_number(); None is always left to its default.
 NUMBERS = {
@@ -32,13 +36,28 @@ NUMBERS = {
     'param_scheduler.*.power': dict(low=0),
     'param_scheduler.*.eta_min': dict(low=0),
     'randomness.seed': dict(low=0, whole=True),
+    'model.**data_preprocessor.mean.*': dict(),
+    'model.**data_preprocessor.std.*': dict(low=0, open_low=True),
 }
 CHOICES = {
     'log_level':
     ('DEBUG', 'INFO', 'WARNING', 'WARN', 'ERROR', 'CRITICAL', 'FATAL'),
 }
-DICTS = ('model', 'train_cfg', 'train_dataloader', 'optim_wrapper')
-LISTS = ('custom_hooks', '*.pipeline', '*_pipeline')
+NEEDED = ('model', 'train_cfg', 'train_dataloader', 'optim_wrapper')
+DICTS = ('model.segmentor', 'model.teacher', 'model.strategy', 'model.terms',
+         'model.terms.*', 'model.strategy.strong_augment.transforms.*')
+LISTS = ('custom_hooks', 'param_scheduler', '**.pipeline', '*_pipeline')
+# Of dicts without a type, and of classes that take whatever they are given.
+KEYS = dict(
+    randomness=('seed', 'diff_rank_seed', 'deterministic'),
+    env_cfg=('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'))
+GREEDY = {
+    'default_hooks.*': HOOKS,
+    'custom_hooks.*': HOOKS,
+    '*_evaluator': METRICS,
+    '*_evaluator.*': METRICS,
+    'visualizer': VISUALIZERS
+}
 # Whose hooks are known to move neither teacher nor prototypes.
 PACKAGES = ('mmengine', 'mmseg', __name__.split('.')[0])
 # Scores of mmseg's IoUMetric, by its iou_metrics.
@@ -55,20 +74,21 @@ def check_config(cfg: Config, training: bool = True) -> None:
         cfg (Config): Config of a run.
         training (bool): Whether it is to train. Defaults to True.
     """
+    if training:
+        _check_needed(cfg)
     for key, value in _items(cfg, training):
+        _check_kind(key, value)
+        _check_names(key, value)
         for pattern, bounds in NUMBERS.items():
-            if value is not None and fnmatchcase(key, pattern):
+            if value is not None and _matches(key, [pattern]):
                 check_number(key, value, **bounds)
         if key in CHOICES:
             check_choice(key, value, CHOICES[key])
-        if isinstance(value, dict) and any(
-                fnmatchcase(key, pattern) for pattern in LISTS):
-            raise ValueError(f'{key}={dict(value)} must be a list of dicts; '
-                             'put it in brackets')
         if key.endswith('_dataloader') and isinstance(value, dict):
             _check_workers(key, value)
+        if key.endswith('.pipeline') and isinstance(value, list):
+            _check_order(key, value)
     if training:
-        _check_parts(cfg)
         _check_padding(cfg)
         hooks = _hooks(cfg)
         _check_intervals(hooks)
@@ -89,23 +109,85 @@ def check_files(cfg: Config) -> None:
                 'URL, or None')
 
 
+def _matches(key: str, patterns: Iterable[str]) -> bool:
+    return any(_expression(pattern).fullmatch(key) for pattern in patterns)
+
+
+@lru_cache(maxsize=None)
+def _expression(pattern: str) -> Pattern:
+    """Of a key: * is anything in one part of it, ** any number of parts."""
+    parts = re.split(r'(\*+)', pattern)
+    anything = {'*': '[^.]*', '**': '.*'}
+    return re.compile(''.join(
+        anything.get(part) or re.escape(part) for part in parts))
+
+
 def _items(cfg: Config, training: bool) -> Iterator[Tuple[str, Any]]:
     for key, value in config_items(cfg._cfg_dict):
         if training or key.startswith('test_'):
             yield key, value
 
 
-def _check_parts(cfg: Config) -> None:
-    for key in DICTS:
+def _check_needed(cfg: Config) -> None:
+    for key in NEEDED:
         value = cfg.get(key)
         if not isinstance(value, dict):
             state = 'is missing' if value is None else 'is no dict'
             raise ValueError(f'{key}={value!r}: {state}; training needs it, '
                              'see the configs below configs/')
-    schedulers = cfg.get('param_scheduler') or []
-    if not isinstance(schedulers, (dict, list, tuple)):
-        raise ValueError(f'param_scheduler={schedulers!r} must be a list of '
-                         "dicts, such as [dict(type='PolyLR')]")
+    wrapper = cfg.optim_wrapper
+    if not {'optimizer', 'constructor'} & set(wrapper):
+        raise ValueError(
+            f'optim_wrapper={dict(wrapper)}: its optimizer is missing; set '
+            "optim_wrapper=dict(type='OptimWrapper', "
+            "optimizer=dict(type='SGD', lr=0.01))")
+
+
+def _check_kind(key: str, value: Any) -> None:
+    if value is None:
+        return
+    if _matches(key, DICTS) and not isinstance(value, dict):
+        raise ValueError(f'{key}={value!r} must be a dict, or None')
+    if _matches(key, LISTS) and not isinstance(value, (list, tuple)) and not (
+            key == 'param_scheduler' and isinstance(value, dict)):
+        value = dict(value) if isinstance(value, dict) else value
+        raise ValueError(f'{key}={value!r} must be a list of dicts; put it in '
+                         'brackets')
+
+
+def _check_names(key: str, value: Any) -> None:
+    """Misspelt settings of what would take them without a word."""
+    if not isinstance(value, dict):
+        return
+    known = KEYS.get(key, ())
+    for pattern, registry in GREEDY.items():
+        kind = value.get('type')
+        if _matches(key, [pattern]) and isinstance(kind, str):
+            known = arguments(registry.get(kind))
+    for name in value:
+        if name not in (*known, 'type', '_scope_') and near(name, known):
+            raise ValueError(f'{key}.{name}={value[name]!r}: there is no such '
+                             f'setting; {did_you_mean(name, known)}')
+
+
+def _check_order(key: str, pipeline: List[Any]) -> None:
+    """Images are loaded first and packed last."""
+    names = [
+        item.get('type') if isinstance(item, dict) else None
+        for item in pipeline
+    ]
+    if 'PackSegInputs' in names[:-1]:
+        raise ValueError(f'{key}: PackSegInputs is in place '
+                         f'{names.index("PackSegInputs")} of {names}, but '
+                         'must be the last')
+    if not names or not isinstance(names[0], str):
+        return
+    first = TRANSFORMS.get(names[0])
+    if first is not None and first.__module__.split('.')[0] in (
+            'mmcv', 'mmseg') and 'Load' not in names[0].replace(
+                'LoadAnnotations', ''):
+        raise ValueError(f'{key} begins with {names[0]}, which needs an '
+                         "image; put dict(type='LoadImageFromFile') first")
 
 
 def _check_workers(key: str, loader: dict) -> None:
@@ -180,13 +262,17 @@ def check_followers(runner: Runner) -> None:
     """
     model = unwrap_model(runner.model)
     teacher = getattr(model, 'teacher', None)
-    banks = list(prototype_banks(model))
+    banked = [
+        f'model.terms.{name}'
+        for name, term in getattr(model, 'terms', {}).items() if any(
+            isinstance(module, PrototypeBank) for module in term.modules())
+    ]
     own = any(
         type(hook).__module__.split('.')[0] not in PACKAGES
         for hook in runner.hooks)
     for hook_class, needs, part in (
         (MeanTeacherHook, teacher is not None, 'model.teacher'),
-        (PrototypeBankHook, bool(banks), 'the prototypes of model.terms')):
+        (PrototypeBankHook, bool(banked), ' and '.join(banked))):
         count = sum(isinstance(hook, hook_class) for hook in runner.hooks)
         name = hook_class.__name__
         if needs and count == 0 and not own:

@@ -57,14 +57,17 @@ def _check_key(cfg: Config, key: str, options: Dict[str, Any]) -> None:
                              f'{did_you_mean(name, _names(node, depth))}')
     if isinstance(node, (list, tuple)):
         _check_index(f'{key}={options[key]!r}', key, node, leaf)
+        # MMEngine changes the settings of an entry only.
+        raise ValueError(f'{key}={options[key]!r} changes one of '
+                         f'{list(node)}; give the whole {".".join(parents)}')
     elif not isinstance(node, dict):
         raise ValueError(f'{key}={options[key]!r}: {".".join(parents)} is '
                          f'{node!r} and has no settings; set it instead')
     elif not parents and leaf not in KNOWN and leaf not in node:
-        guess = near(leaf, _names(node, 0))
-        if guess is not None:
+        names = _names(node, 0)
+        if near(leaf, names):
             raise ValueError(f'{key}={options[key]!r}: there is no {leaf}; '
-                             f'did you mean {guess!r}?')
+                             f'{did_you_mean(leaf, names)}')
 
 
 def _may_begin(node: dict, name: str, path: str, depth: int,

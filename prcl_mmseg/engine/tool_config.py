@@ -1,12 +1,13 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """The arguments that training and test tools share, as in mmseg."""
 import os.path as osp
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from mmengine.config import Config, DictAction
 
 from .config_check import check_config, check_files
 from .config_options import merge_options
+from .config_types import name_types
 from .launch import adapt_to_run, remember_local_rank
 from .warm_up import fit_warm_up
 
@@ -22,6 +23,13 @@ class OptionsAction(DictAction):
                              'key=value')
         super().__call__(parser, namespace, values, option_string)
 
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1, as a ``type`` of an argument."""
+    if not text.isdigit() or int(text) < 1:
+        raise ArgumentTypeError(f'{text} must be a whole number of at least 1')
+    return int(text)
 
 
 def add_common_arguments(parser: ArgumentParser) -> None:
@@ -89,6 +97,7 @@ def load_config(args: Namespace,
         parser.error(f'--work-dir {cfg.work_dir!r} is no folder; choose '
                      'another')
     try:
+        name_types(cfg)
         check_config(cfg, training)
         if training:
             check_files(cfg)

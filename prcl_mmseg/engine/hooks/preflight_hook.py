@@ -18,6 +18,9 @@ from ...datasets.label_check import (LabelSurvey, check_class_count,
 from ...datasets.loader_check import check_steps
 from ...datasets.main_process import run_in_main_process
 from ...evaluation import UncertaintyMetric
+from ...models.segmentors.image_channels import image_channels
+from ...models.segmentors.trial_pass import try_network
+from ...value_check import check_number
 from .unwrap import unwrap_model
 
 _TRAIN = 'train_dataloader.dataset'
@@ -61,6 +64,8 @@ class PreflightHook(Hook):
                  max_images: Optional[int] = None,
                  decode: bool = False,
                  cache_file: Optional[str] = None) -> None:
+        if max_images is not None:
+            check_number('PreflightHook.max_images', max_images, 1, whole=True)
         self.max_images = max_images
         self.decode = decode
         self.cache_file = cache_file
@@ -73,6 +78,7 @@ class PreflightHook(Hook):
         check_steps(runner.train_dataloader)
         self._log_batch(runner, dataset)
         run_in_main_process(lambda: self._check_training(runner, model))
+        try_network(model)
 
     def before_test(self, runner: Runner) -> None:
         """Check the test data."""
@@ -101,7 +107,7 @@ class PreflightHook(Hook):
             parts[_VAL] = _scored_part(scored, runner.val_evaluator)
         for key, part in parts.items():
             check_images(part.dataset, key,
-                         _input_channels(model.student.backbone),
+                         image_channels(model.student),
                          model.data_preprocessor.pixel_mean.numel())
         surveys = self._check(runner, parts, model.num_classes)
         log_class_histogram(surveys[labeled].pixels,
@@ -137,11 +143,3 @@ def _scored_part(dataset: Any, evaluator: Evaluator) -> DataPart:
         and not getattr(metric, 'format_only', False)
     ]
     return DataPart(dataset, ignored[0] if ignored else None)
-
-
-def _input_channels(backbone: nn.Module) -> Optional[int]:
-    """Channels that the first convolution takes; None if there is none."""
-    for module in backbone.modules():
-        if isinstance(module, nn.Conv2d):
-            return module.in_channels
-    return None

@@ -6,6 +6,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from ...models import PrototypeBank
+from ...value_check import check_number
 from .after_step_hook import AfterStepHook
 from .unwrap import prototype_banks
 
@@ -29,7 +30,8 @@ class PrototypeBankHook(AfterStepHook):
     priority = 'NORMAL'
 
     def __init__(self, log_interval: int = 50) -> None:
-        self.log_interval = log_interval
+        self.log_interval = check_number(
+            'PrototypeBankHook.log_interval', log_interval, 1, whole=True)
 
     def after_step(self, runner: Runner) -> None:
         """Commit."""

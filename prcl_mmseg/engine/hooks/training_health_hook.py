@@ -9,6 +9,7 @@ from mmseg.registry import HOOKS
 from torch import Tensor
 
 from ...models import TrainingHealth
+from ...value_check import check_number
 from .unwrap import prototype_banks, terms_of, unwrap_model
 
 # What to do about a loss that stays 0.
@@ -63,10 +64,14 @@ class TrainingHealthHook(Hook):
                  table_interval: int = 1000,
                  patience: int = 500,
                  collapse: float = 0.5) -> None:
-        self.interval = interval
-        self.table_interval = table_interval
-        self.patience = patience
-        self.collapse = collapse
+        self.interval = check_number(
+            'TrainingHealthHook.interval', interval, 1, whole=True)
+        self.table_interval = check_number(
+            'TrainingHealthHook.table_interval', table_interval, 0, whole=True)
+        self.patience = check_number(
+            'TrainingHealthHook.patience', patience, 1, whole=True)
+        self.collapse = check_number('TrainingHealthHook.collapse', collapse,
+                                     0, 1)
         self._since_table: Dict[str, Tensor] = {}
         self._table_steps = 0
         self._collapsed_for = 0

@@ -41,6 +41,9 @@ class StrongAugment(BatchTransform):
         transforms: Union[Dict[str, Optional[dict]], Sequence[dict]] = ()
     ) -> None:
         super().__init__()
+        if not isinstance(transforms, (dict, list, tuple)):
+            raise ValueError(f'StrongAugment.transforms={transforms!r} must '
+                             'be a dict of transforms, or a list of them')
         if isinstance(transforms, dict):
             transforms = transforms.values()
         self.transforms = nn.ModuleList(

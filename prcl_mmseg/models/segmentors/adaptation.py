@@ -2,7 +2,7 @@
 """Fitting a plain mmseg segmentor config to the data it will see."""
 import copy
 import logging
-from typing import Iterator, Optional, Tuple
+from typing import Any, Iterator, Optional, Tuple
 
 from mmengine.logging import print_log
 from mmseg.models.decode_heads import STDCHead
@@ -36,13 +36,15 @@ def adapt_segmentor(segmentor: dict,
             segmentor has none of its own.
 
     Raises:
-        ValueError: If ``num_classes`` is no class count, there is no
-            preprocessor at all, or the segmentor is none that can be used.
+        ValueError: If ``num_classes`` is no class count, ``crop_size`` no
+            size, there is no preprocessor at all, or the segmentor is none
+            that can be used.
     """
     if not isinstance(num_classes, int) or num_classes < 2:
         raise ValueError(
             f'model.num_classes={num_classes!r} is not a class count; set it '
             'to the number of classes of the data set, at least 2')
+    _check_crop_size(crop_size)
     segmentor = copy.deepcopy(segmentor)
     check_segmentor(segmentor)
     for head in _heads(segmentor):
@@ -96,6 +98,16 @@ def check_segmentor(segmentor: dict) -> None:
                 f'decode_head.type={_name(head)} is not supported because it '
                 'gives no logits per pixel and class, as a BaseDecodeHead of '
                 'mmseg does; use one of those')
+
+
+def _check_crop_size(crop_size: Any) -> None:
+    if crop_size is None:
+        return
+    if not isinstance(crop_size, (list, tuple)) or len(crop_size) != 2 or any(
+            not isinstance(side, int) or side < 1 for side in crop_size):
+        raise ValueError(
+            f'model.crop_size={crop_size!r} is no size; give two whole '
+            'numbers (height, width), the crop of both training pipelines')
 
 
 def _heads(segmentor: dict) -> Iterator[dict]:

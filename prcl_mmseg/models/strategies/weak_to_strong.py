@@ -68,8 +68,14 @@ class WeakToStrong(Strategy):
                     f'are no views; strategy.views are {list(self.weights)}')
 
     def check(self, model: nn.Module) -> None:
-        """Raise ValueError if the model lacks who labels."""
+        """Raise ValueError if who labels or a view of a term is lacking."""
         self.labeler.check(model)
+        known = ['labeled', *self.weights]
+        for name, term in model.terms.items():
+            views = getattr(term, 'views', None)
+            if views is not None and not (views and set(views) <= set(known)):
+                raise ValueError(f'{name}.views={views} are not among the '
+                                 f'views {known}; use some of these')
 
     def make_views(self, model: nn.Module, images: Tensor,
                    data_samples: SampleList) -> Dict[str, View]:

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 import cv2  # noqa: E402
 import torch  # noqa: E402
-from mmengine.config import Config, DictAction  # noqa: E402
+from mmengine.config import Config  # noqa: E402
 from mmengine.dataset import pseudo_collate  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
 from mmseg.evaluation import IoUMetric  # noqa: E402
@@ -23,7 +23,9 @@ from mmseg.structures import SegDataSample  # noqa: E402
 from prettytable import PrettyTable  # noqa: E402
 
 import prcl_mmseg  # noqa: E402, F401
+from prcl_mmseg.engine.config_options import merge_options  # noqa: E402
 from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
+from prcl_mmseg.engine.tool_config import OptionsAction  # noqa: E402
 from prcl_mmseg.visualization import Panel, draw_sheets  # noqa: E402
 
 METHODS = ('supervised', 'prcl')
@@ -34,7 +36,7 @@ def train(method: str, args: argparse.Namespace) -> Runner:
     cfg = Config.fromfile(ROOT / f'configs/{method}/{method}_demo.py')
     cfg.work_dir = osp.join(args.work_dir, method)
     if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+        merge_options(cfg, args.cfg_options)
     adapt_to_run(cfg, launcher='none')
     runner = Runner.from_cfg(cfg)
     runner.train()
@@ -80,7 +82,7 @@ def main() -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionsAction,
         help='override settings of both configs, as key=value pairs')
     args = parser.parse_args()
 

@@ -17,6 +17,8 @@ from mmseg.evaluation import IoUMetric  # noqa: E402
 from mmseg.registry import METRICS  # noqa: E402
 
 from prcl_mmseg.datasets import check_paths  # noqa: E402
+from prcl_mmseg.engine.build_errors import (  # noqa: E402
+    explain_build_errors)
 from prcl_mmseg.engine.launch import leave_group  # noqa: E402
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     add_common_arguments, load_config)
@@ -98,7 +100,8 @@ def main() -> None:
         find_iou_metric(cfg.test_evaluator).update(
             output_dir=args.out, keep_results=True)
     check_paths(cfg.test_dataloader.dataset, 'test_dataloader.dataset')
-    Runner.from_cfg(cfg).test()
+    with explain_build_errors(cfg):
+        Runner.from_cfg(cfg).test()
     leave_group()
 
 

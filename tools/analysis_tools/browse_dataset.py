@@ -21,7 +21,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
-from mmengine.config import Config, DictAction  # noqa: E402
+from mmengine.config import Config  # noqa: E402
 from mmengine.dataset import pseudo_collate  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from mmengine.runner import load_checkpoint  # noqa: E402
@@ -30,6 +30,8 @@ from mmseg.utils import SampleList  # noqa: E402
 from torch import Tensor  # noqa: E402
 
 from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
+from prcl_mmseg.engine.tool_config import (  # noqa: E402
+    OptionsAction, positive, read_config)
 from prcl_mmseg.models import SemiSegmentor, WeakToStrong  # noqa: E402
 from prcl_mmseg.visualization import displayable  # noqa: E402
 from prcl_mmseg.visualization.uncertainty_sheet import colorize  # noqa: E402
@@ -37,26 +39,25 @@ from prcl_mmseg.visualization.uncertainty_sheet import colorize  # noqa: E402
 Columns = List[Tuple[str, List[np.ndarray]]]
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Tuple[argparse.Namespace, Config]:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config of the training')
     parser.add_argument(
         '--output-dir', default='browse', help='folder for the sheets')
     parser.add_argument(
-        '--number', type=int, default=4, help='number of sheets')
+        '--number', type=positive, default=4, help='number of sheets')
     parser.add_argument(
         '--rows', type=int, default=4, help='items on each sheet, at least 2')
     parser.add_argument(
         '--checkpoint', help='weights of whoever labels unlabelled images')
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction)
     args = parser.parse_args()
-    for path in (args.config, args.checkpoint):
-        if path is not None and not osp.isfile(path):
-            parser.error(f'{path!r} does not exist')
+    if args.checkpoint is not None and not osp.isfile(args.checkpoint):
+        parser.error(f'checkpoint {args.checkpoint!r} does not exist')
     if args.rows < 2:
         parser.error(f'--rows {args.rows}: mixing needs at least 2')
-    return args
+    return args, read_config(args, parser)
 
 
 def draw_masks(samples: SampleList, palette: list) -> List[np.ndarray]:
@@ -141,10 +142,7 @@ def build_model(cfg: Config, checkpoint: Optional[str]) -> SemiSegmentor:
 
 
 def main() -> None:
-    args = parse_args()
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    args, cfg = parse_args()
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     adapt_to_run(cfg, launcher='none')
     if 'segmentor' not in cfg.model:

@@ -4,7 +4,6 @@
 A FLOP is one multiply-accumulate, as MMEngine counts.
 """
 import argparse
-import os.path as osp
 import sys
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import prcl_mmseg  # noqa: E402, F401
 
 import torch  # noqa: E402
 from mmengine.analysis import get_model_complexity_info  # noqa: E402
-from mmengine.config import Config, DictAction  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from mmseg.registry import MODELS  # noqa: E402
 from prettytable import PrettyTable  # noqa: E402
@@ -22,6 +20,8 @@ from torch import nn  # noqa: E402
 
 from prcl_mmseg.deploy.plain_config import plain_model  # noqa: E402
 from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
+from prcl_mmseg.engine.tool_config import (  # noqa: E402
+    OptionsAction, positive, read_config)
 from prcl_mmseg.models.decode_heads import embedding_head  # noqa: E402
 from prcl_mmseg.models.segmentors.image_channels import (  # noqa: E402
     image_channels)
@@ -57,19 +57,15 @@ def main() -> None:
     parser.add_argument(
         '--shape',
         nargs='+',
-        type=int,
+        type=positive,
         default=[512],
         help='height and width of the image, or one number for both')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction)
     args = parser.parse_args()
-    if not osp.isfile(args.config):
-        parser.error(f'config {args.config!r} does not exist')
     if len(args.shape) > 2:
         parser.error('--shape takes one or two numbers')
     shape = (args.shape[0], args.shape[-1])
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(args, parser)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     adapt_to_run(cfg, launcher='none')
 

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import prcl_mmseg  # noqa: E402, F401
 
 import torch  # noqa: E402
-from mmengine.config import Config, DictAction  # noqa: E402
+from mmengine.config import Config  # noqa: E402
 from mmengine.dataset import Compose  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from mmengine.runner.checkpoint import _load_checkpoint  # noqa: E402
@@ -25,6 +25,8 @@ from mmseg.registry import DATASETS  # noqa: E402
 from prcl_mmseg.datasets import UnlabeledDataset  # noqa: E402
 from prcl_mmseg.datasets.pipeline_check import without_masks  # noqa: E402
 from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
+from prcl_mmseg.engine.tool_config import (  # noqa: E402
+    OptionsAction, positive, read_config)
 from prcl_mmseg.visualization import (  # noqa: E402
     draw_sheets, load_items, predict_panels, recorded_finding)
 
@@ -51,7 +53,10 @@ def parse_args() -> tuple:
         default=16,
         help='draw at most so many, spread over the data; 16 by default')
     parser.add_argument(
-        '--rows', type=positive, default=8, help='images per file; 8 by default')
+        '--rows',
+        type=positive,
+        default=8,
+        help='images per file; 8 by default')
     parser.add_argument(
         '--role',
         choices=['teacher', 'student'],

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 # First of all, to say so if the packages below don't fit.
 import prcl_mmseg  # noqa: E402, F401
 
-from mmengine.config import Config, DictAction  # noqa: E402
+from mmengine.config import Config  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from mmseg.registry import DATASETS  # noqa: E402
 from split_files import (check_infos, check_manifest,  # noqa: E402
@@ -34,7 +34,10 @@ from split_source import (SplitSource, source_of_config,  # noqa: E402
 
 from prcl_mmseg.datasets import (SplitSegDataset, UnlabeledDataset,  # noqa: E402
                                  check_paths)
+from prcl_mmseg.engine.config_options import merge_options  # noqa: E402
 from prcl_mmseg.engine.config_types import name_types  # noqa: E402
+from prcl_mmseg.engine.tool_config import (  # noqa: E402
+    OptionsAction, positive)
 
 ROLES = ('labeled', 'unlabeled', 'val')
 
@@ -49,7 +52,7 @@ def parse_args() -> argparse.Namespace:
     make.add_argument('--out', required=True, help='folder for the lists, '
                       'outside of the data')
     size = make.add_mutually_exclusive_group()
-    size.add_argument('--count', type=int, help='labelled images')
+    size.add_argument('--count', type=positive, help='labelled images')
     size.add_argument(
         '--fraction', type=Fraction,
         help='share of the training images with masks to label, such as '
@@ -66,10 +69,10 @@ def parse_args() -> argparse.Namespace:
     make.add_argument('--seed', type=int, default=0)
     make.add_argument('--unlabeled-list', help='list of further unlabelled '
                       'images, in any known format')
-    make.add_argument('--min-pixels', type=int, default=1, help='an image '
-                      'shows a class from so many pixels on')
-    make.add_argument('--workers', type=int, default=4, help='threads that '
-                      'read masks')
+    make.add_argument('--min-pixels', type=positive, default=1, help='an '
+                      'image shows a class from so many pixels on')
+    make.add_argument('--workers', type=positive, default=4, help='threads '
+                      'that read masks')
     make.add_argument('--overwrite', action='store_true')
     check = commands.add_parser('check', help='check lists')
     check.add_argument('folder', nargs='?', help='folder with labeled.txt, '
@@ -89,7 +92,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--config', help='config of an mmseg data set')
     parser.add_argument('--dataset', default='train_dataloader.dataset',
                         help='its place in the config')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction)
     parser.add_argument('--list', default='', help='take the images of this '
                         'list, in any known format, instead of the folders')
     parser.add_argument('--data-root', help='folder of the data')
@@ -97,8 +100,8 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--masks', default='masks')
     parser.add_argument('--img-suffix', help='by default any usual one')
     parser.add_argument('--seg-map-suffix', default='.png')
-    parser.add_argument('--num-classes', type=int, help='by default what the '
-                        'masks hold')
+    parser.add_argument('--num-classes', type=positive, help='by default what '
+                        'the masks hold')
     parser.add_argument(
         '--label-map', nargs='+', default=[], metavar='VALUE:CLASS',
         help='classes of other values, such as 255:1 for masks of 0 and 255')
@@ -111,7 +114,7 @@ def read_config(args: argparse.Namespace) -> Config:
         raise FileNotFoundError(f'config {args.config!r} does not exist; the '
                                 'ready ones are below configs/')
     cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    merge_options(cfg, args.cfg_options or {})
     name_types(cfg)
     return cfg
 

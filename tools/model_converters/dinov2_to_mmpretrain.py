@@ -121,6 +121,8 @@ def main() -> None:
         help='interpolate the position embedding to this many patches; only '
         'needed if img_size of the backbone is changed')
     args = parser.parse_args()
+    if args.grid and min(args.grid) < 1:
+        parser.error(f'--grid {args.grid}: give numbers of at least 1')
     if not osp.isfile(args.src):
         parser.error(f'{args.src} does not exist; give the .pth file of '
                      'DINOv2, for example dinov2_vitb14_pretrain.pth')

@@ -98,17 +98,25 @@ def _without_code(checkpoint: Any) -> Any:
 
 
 def _named(checkpoint: Any, file: Any) -> Any:
-    """Let the weights carry the name of their file, for messages."""
-    if not isinstance(checkpoint, dict) or not isinstance(file, (str, Path)):
-        return checkpoint
-    weights = checkpoint.get('state_dict', checkpoint)
-    if isinstance(weights, dict):
-        named = OrderedDict(weights)
-        named._metadata = getattr(weights, '_metadata', OrderedDict())
+    """Let the weights carry the name of their file, for messages.
+
+    Raises:
+        ValueError: If there are no weights by name in the file.
+    """
+    weights = checkpoint
+    if isinstance(checkpoint, dict):
+        weights = checkpoint.get('state_dict', checkpoint)
+    if not isinstance(weights, dict):
+        raise ValueError(
+            f'{file} holds a {type(weights).__name__} instead of weights by '
+            'name; give a checkpoint that a training wrote')
+    named = OrderedDict(weights)
+    named._metadata = getattr(weights, '_metadata', OrderedDict())
+    if isinstance(file, (str, Path)):
         named._metadata.setdefault('', {})['file'] = str(file)
-        if 'state_dict' not in checkpoint:
-            return named
-        checkpoint['state_dict'] = named
+    if 'state_dict' not in checkpoint:
+        return named
+    checkpoint['state_dict'] = named
     return checkpoint
 
 

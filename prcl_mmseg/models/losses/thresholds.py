@@ -68,7 +68,8 @@ class AdaptiveThreshold(nn.Module):
         highest = weak.confidence.new_zeros(IGNORE_INDEX + 1)
         highest.scatter_reduce_(0, weak.label.flatten(),
                                 weak.confidence.flatten(), 'amax')
-        highest = highest[:IGNORE_INDEX]
+        # A confidence that is NaN counts for nothing.
+        highest = highest[:IGNORE_INDEX].nan_to_num(0.0)
         all_reduce(highest, op='max')
         number = (highest > 0).sum()
         # Without any pseudo-label there is nothing to follow.

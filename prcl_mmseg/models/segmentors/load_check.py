@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, List
 
 from torch import Tensor, nn
 
@@ -7,7 +7,7 @@ from ...finite import not_finite
 
 
 class LoadCheck:
-    """Knows what a checkpoint did not give to the networks that it fills.
+    """Knows what a checkpoint did not give to the model that it fills.
 
     What a file lacks or has in another shape stays as it was, with no more
     than a warning. For a training to start from that is welcome, but
@@ -17,65 +17,70 @@ class LoadCheck:
     def __init__(self) -> None:
         self._faults: Dict[str, str] = {}
 
-    def begin(self, networks: Dict[str, nn.Module], source: str) -> None:
-        """Remember all learned tensors as they are before loading.
+    def begin(self, parts: Dict[str, Dict[str, Tensor]], source: str) -> None:
+        """Remember all tensors as they are before loading.
 
         Args:
-            networks (dict[str, nn.Module]): Networks by role.
+            parts (dict[str, dict[str, Tensor]]): Tensors by name, of each
+                part by name.
             source (str): What is loaded, for messages.
         """
         self._source = source
         # Writing to a tensor counts its version up.
         self._before = {
-            role: {
+            part: {
                 name: (tensor, tensor._version)
-                for name, tensor in _learned(network)
+                for name, tensor in tensors.items()
             }
-            for role, network in networks.items()
+            for part, tensors in parts.items()
         }
 
-    def end(self, networks: Dict[str, nn.Module]) -> None:
+    def end(self, parts: Dict[str, Dict[str, Tensor]]) -> None:
         """Compare with :meth:`begin`, after loading."""
         self._faults = {}
-        for role, before in self._before.items():
-            after = dict(_learned(networks[role]))
+        for part, before in self._before.items():
+            after = parts[part]
             kept = [
                 name for name, (tensor, version) in before.items()
                 if after[name] is tensor and tensor._version == version
             ]
             broken = not_finite(after)
             if kept:
-                self._faults[role] = (
+                self._faults[part] = (
                     f'{self._source} has no fitting weights for {_list(kept)} '
-                    f'of the {role}, which stay random')
+                    f'of the {part}, which stay random')
             elif broken:
-                self._faults[role] = (
+                self._faults[part] = (
                     f'{self._source} has NaN or infinite weights in '
-                    f'{_list(broken)} of the {role}')
+                    f'{_list(broken)} of the {part}')
         self._before = {}
 
     def forget(self) -> None:
         """Training makes up for what was not loaded."""
         self._faults = {}
 
-    def require(self, role: str) -> None:
-        """Raise an error unless a network can predict.
+    def require(self, *parts: str) -> None:
+        """Raise an error unless parts of a model can predict.
 
         Raises:
             ValueError: Names the checkpoint and the weights.
         """
-        if role in self._faults:
-            raise ValueError(
-                f'{self._faults[role]}; its predictions would mean nothing. '
-                'Give the config that the checkpoint was trained with (method,'
-                ' network and `num_classes`), or another checkpoint')
+        for part in parts:
+            if part in self._faults:
+                raise ValueError(
+                    f'{self._faults[part]}; predictions would mean nothing. '
+                    'Give the config that the checkpoint was trained with '
+                    '(method, network and `num_classes`), or another '
+                    'checkpoint')
 
 
-def _learned(network: nn.Module) -> Iterator[Tuple[str, Tensor]]:
-    yield from network.named_parameters()
+def learned(network: nn.Module) -> Dict[str, Tensor]:
+    """What training changes in a network: all else is computed from config."""
+    tensors = dict(network.named_parameters())
     for name, buffer in network.named_buffers():
         if name.endswith(('running_mean', 'running_var')):
-            yield name, buffer
+            tensors[name] = buffer
+    return tensors
 
 
 def _list(names: List[str]) -> str:

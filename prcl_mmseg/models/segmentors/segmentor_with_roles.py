@@ -14,7 +14,7 @@ from ...finite import not_finite
 from ..data_preprocessors import SemiSegDataPreprocessor
 from ..decode_heads import embedding_head, unwrap_heads
 from .ema_teacher import copy_weights
-from .load_check import LoadCheck
+from .load_check import LoadCheck, learned
 
 
 class SegmentorWithRoles(BaseSegmentor):
@@ -180,8 +180,9 @@ class SegmentorWithRoles(BaseSegmentor):
         """dict: How the predicting segmentor infers."""
         return self.predictor.test_cfg
 
-    def _networks_by_role(self) -> Dict[str, EncoderDecoder]:
-        return {role: self.network(role) for role in self.roles}
+    def _learned_parts(self) -> Dict[str, Dict[str, Tensor]]:
+        """What a checkpoint has to fill, by part and name."""
+        return {role: learned(self.network(role)) for role in self.roles}
 
     def _fit_state_dict(self, state_dict: dict, prefix: str, metadata: dict,
                         *_) -> None:
@@ -196,7 +197,12 @@ class SegmentorWithRoles(BaseSegmentor):
             ValueError: If the checkpoint holds no weights of a network.
         """
         source = metadata.get('file', 'the checkpoint')
-        self._load_check.begin(self._networks_by_role(), source)
+        for name, value in state_dict.items():
+            if not isinstance(value, Tensor):
+                raise ValueError(
+                    f'{source} has a {type(value).__name__} as {name}, which '
+                    'is no weight; give a checkpoint that a training wrote')
+        self._load_check.begin(self._learned_parts(), source)
         places = {
             role: f'{prefix}networks.{role}.'
             f'{"module." if role == "teacher" else ""}'
@@ -233,7 +239,7 @@ class SegmentorWithRoles(BaseSegmentor):
 
 
 def _end_load_check(model: SegmentorWithRoles, _) -> None:
-    model._load_check.end(model._networks_by_role())
+    model._load_check.end(model._learned_parts())
 
 
 def _take(state_dict: dict,

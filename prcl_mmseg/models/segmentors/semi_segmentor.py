@@ -204,11 +204,20 @@ class SemiSegmentor(SegmentorWithRoles):
         return predict_with_maps(self.predictor, mapping, inputs,
                                  data_samples)
 
+    def check_loaded(self) -> None:
+        """As for the network, also for what the terms add to predictions."""
+        super().check_loaded()
+        self._load_check.require('terms')
+
     @property
     def ignore_index(self) -> int:
         """int: The label that counts for nothing."""
         index = decode_heads(self.student)[-1].ignore_index
         return 255 if index is None else index
+
+    def _learned_parts(self) -> Dict[str, Dict[str, Tensor]]:
+        terms = self.terms.state_dict(keep_vars=True)
+        return dict(super()._learned_parts(), terms=terms)
 
     def _view(self, images: Tensor, label: Tensor, confidence: Tensor,
               labeled: Tensor) -> View:

@@ -1,4 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+import math
 import os
 import socket
 
@@ -86,6 +87,13 @@ def test_it_stays_fp32_whatever_the_confidences_are(dtype):
     assert threshold.value.dtype == torch.float32
     assert threshold.value.item() == pytest.approx(
         (0.85 + (0.9 + 0.5) / 2) / 2, abs=0.004)
+
+
+def test_confidences_that_are_nan_count_for_nothing():
+    threshold, expected = AdaptiveThreshold(), AdaptiveThreshold()
+    threshold.update(view_of((0, 0.9), (1, math.nan)))
+    expected.update(view_of((0, 0.9)))
+    assert threshold.value.equal(expected.value)
 
 
 def test_it_is_resumed():

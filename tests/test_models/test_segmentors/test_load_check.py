@@ -52,6 +52,8 @@ def test_its_own_checkpoint_predicts(method, tmp_path):
     (drop('running_mean'), 'bn1.running_mean'),
     (poison('teacher.module.backbone.conv1'), 'NaN .* backbone.conv1.weight'),
     (poison('teacher.module.backbone.bn1.running_var'), 'NaN'),
+    (drop('bank.count'), 'contrast.bank.count of the terms'),
+    (poison('bank.precision'), 'NaN .* contrast.bank.precision'),
 ])
 def test_what_is_missing_or_not_finite_is_named(change, words, tmp_path):
     model = tiny.build('prcl')
@@ -59,7 +61,7 @@ def test_what_is_missing_or_not_finite_is_named(change, words, tmp_path):
     load_checkpoint(model, path)
     with pytest.raises(ValueError, match=f'faulty.pth has .*{words}'):
         predict(model)
-    with pytest.raises(ValueError, match='teacher'):
+    with pytest.raises(ValueError, match=words):
         model(torch.randn(1, 3, 32, 32))
 
 
@@ -107,3 +109,18 @@ def test_through_test_time_augmentation(tmp_path):
 
 def test_a_model_without_a_checkpoint_predicts():
     predict(tiny.build('prcl'))
+
+
+@pytest.mark.parametrize('content, words', [
+    ([1, 2], 'holds a list'),
+    (torch.zeros(3), 'holds a Tensor'),
+    (dict(state_dict=None), 'holds a NoneType'),
+    (dict(state_dict=[1]), 'holds a list'),
+    (dict(state_dict={'networks.student.backbone.w': 'a'}), 'a str as networks.student.backbone.w'),
+    ({'meta': {}, 'optimizer': {}}, 'a dict as meta'),
+    ({}, 'no weights of a network'),
+])
+def test_files_without_weights_are_named(content, words, tmp_path):
+    torch.save(content, tmp_path / 'odd.pth')
+    with pytest.raises(ValueError, match=f'odd.pth .*{words}'):
+        load_checkpoint(tiny.build('prcl'), str(tmp_path / 'odd.pth'))

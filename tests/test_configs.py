@@ -6,6 +6,7 @@ import pytest
 from mmengine.config import Config
 from mmseg.registry import MODELS
 
+from prcl_mmseg.engine.config_check import check_config
 from prcl_mmseg.engine.launch import adapt_to_run
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
@@ -47,6 +48,8 @@ def test_config(path):
         folder = dataset.labeled.ann_file.split('/')[-2]
         assert folder == split
         assert dataset.unlabeled.ann_file.split('/')[-2] == split
+    for training in (True, False):
+        check_config(cfg, training)
     # The resolved config stands on its own.
     again = Config.fromstring(cfg.pretty_text, '.py')
     assert again.model.to_dict() == cfg.model.to_dict()

@@ -221,11 +221,10 @@ def test_the_contrast_may_leave_views_out(chosen):
                parameters())
 
 
-def test_a_contrast_of_no_view_says_so():
-    model = build(
-        'prcl_unimatch_v2', terms=dict(contrast=dict(views=('weak', ))))
-    with pytest.raises(ValueError, match="contrast.views=.*'weak'.*strong2"):
-        model.loss(*batch())
+@pytest.mark.parametrize('views', [('weak', ), (), ('labeled', 'strnog')])
+def test_a_contrast_of_views_that_are_not_there_says_so(views):
+    with pytest.raises(ValueError, match=r'contrast.views=.*strong2'):
+        build('prcl_unimatch_v2', terms=dict(contrast=dict(views=views)))
 
 
 def test_the_student_labels_in_evaluation_mode_and_goes_on_training():

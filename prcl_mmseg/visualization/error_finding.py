@@ -64,9 +64,10 @@ def recorded_finding(checkpoint: dict,
     """
     record = dict(checkpoint.get('meta', {}).get('uncertainty') or {})
     source = variance_source(model)
-    if not record or source != {key: record.pop(key, None) for key in source or {}}:
+    if source is None or not record:
         return None
-    return ErrorFinding(**record)
+    same = all(record.pop(key, None) == source[key] for key in source)
+    return ErrorFinding(**record) if same else None
 
 
 def find_errors(panels: Sequence[Panel],

@@ -3,9 +3,10 @@
 import os
 import os.path as osp
 import re
+import zipfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, List, NamedTuple, Optional
 
 from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
@@ -94,31 +95,31 @@ def find_resumable(work_dir: str) -> Optional[Start]:
     Raises:
         ValueError: If there are checkpoints, but none is intact.
     """
-    candidates = saved_checkpoints(work_dir)
+    saved = saved_checkpoints(work_dir)
+    candidates = {path: repr(path) for path in saved}
     pointer, notes = osp.join(work_dir, POINTER), []
     if osp.isfile(pointer):
-        content = Path(pointer).read_text(errors='replace').strip()
-        candidates.insert(0, content)
-    elif candidates:
+        named = Path(pointer).read_text(errors='replace').strip()
+        candidates = {
+            named: f'{pointer} names {named[:200]!r}',
+            **{path: repr(path) for path in saved if path != named}
+        }
+    elif saved:
         notes.append(f'{pointer} is missing')
-    faults: Dict[str, str] = {}
-    for path in candidates:
-        if path in faults:
-            continue
+    for path, name in candidates.items():
         fault = fault_of(path)
         if fault is None:
-            notes += [f'{path!r}: {fault}' for path, fault in faults.items()]
             if notes:
                 notes.append('The training goes on from the newest intact '
                              f'checkpoint, {path}')
             return Start(True, path, notes)
-        faults[path] = fault
-    if not faults:
+        notes.append(f'{name}: {fault}')
+    if not candidates:
         return None
+    lines = '\n'.join(f'  {note}' for note in notes)
     raise ValueError(
-        f'{work_dir} holds no checkpoint that can be resumed:\n' + '\n'.join(
-            f'  {path!r}: {fault}' for path, fault in faults.items()) +
-        '\nRestore one of them, or choose another --work-dir, or start over '
+        f'{work_dir} holds no checkpoint that can be resumed:\n{lines}\n'
+        'Restore one of them, or choose another --work-dir, or start over '
         'with --overwrite, which deletes them')
 
 
@@ -127,6 +128,11 @@ def fault_of(path: str) -> Optional[str]:
     if '://' not in path and not osp.isfile(path):
         return 'there is no such file'
     try:
+        if zipfile.is_zipfile(path):  # PyTorch does not look at the sums.
+            with zipfile.ZipFile(path) as file:
+                damaged = file.testzip()
+            if damaged:
+                return f'its part {damaged} is damaged'
         checkpoint = CheckpointLoader.load_checkpoint(
             path, map_location='cpu', logger='silent')
     except Exception as error:  # A damaged file can raise anything.

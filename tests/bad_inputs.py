@@ -148,7 +148,6 @@ OPTIONS = dict(
         ('model.segmentor.data_preprocessor.seg_pad_val=0',
          'ignore_index=255'),
         ('model.segmentor.data_preprocessor.std.2=0', 'whole'),
-        ('model.segmentor.data_preprocessor.mean=[1,2]', 'std'),
     ],
     model=[
         ('model.num_classes=0', 'at least 2'),
@@ -259,6 +258,9 @@ _LABELED = 'train_dataloader["dataset"]["labeled"]'
 _UNLABELED = 'train_dataloader["dataset"]["unlabeled"]'
 # Name, lines, words.
 LINES = [
+    ('two_means_of_three_channels', 'segmentor["data_preprocessor"]["mean"] '
+     '= [1, 2]\nmodel["segmentor"] = segmentor',
+     'model.segmentor.data_preprocessor', 'mean', '2', 'std'),
     ('std_of_a_channel', 'segmentor["data_preprocessor"]["std"] = '
      '[1, 1, 0]\nmodel["segmentor"] = segmentor',
      'model.segmentor.data_preprocessor.std', '0', 'above 0'),

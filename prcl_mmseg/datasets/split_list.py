@@ -77,7 +77,7 @@ def format_entry(entry: SplitEntry) -> str:
 
     Returns:
         str: One line, without its end; columns are separated by a space, or
-        by a TAB where a name contains a space.
+        by a TAB where a space would be taken for a part of a name.
 
     Raises:
         ValueError: If the line would be read as something else: a name with a
@@ -87,17 +87,17 @@ def format_entry(entry: SplitEntry) -> str:
     spaced = any(' ' in name for name in names)
     if spaced and len(names) == 1:
         names.append('None')
-    line = ('\t' if spaced else ' ').join(names)
-    try:
-        kept = _parse(line.encode(), 'the list') == [entry]
-    except ValueError:
-        kept = False
-    if not kept:
-        raise ValueError(
-            f'No split list can hold the names {_shorten(names)}: a TAB, a '
-            'line break, a quote or space at an end, a name `None` or bytes '
-            'that are not UTF-8 would be read differently. Rename the files.')
-    return line
+    for gap in ('\t', ) if spaced else (' ', '\t'):
+        line = gap.join(names)
+        try:
+            if _parse(line.encode(), 'the list') == [entry]:
+                return line
+        except ValueError:
+            continue
+    raise ValueError(
+        f'No split list can hold the names {_shorten(names)}: a TAB, a line '
+        'break, a quote or space at an end, a name `None` or bytes that are '
+        'not UTF-8 would be read differently. Rename the files.')
 
 
 def _parse(content: bytes, path: str) -> List[SplitEntry]:

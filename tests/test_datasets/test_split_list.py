@@ -48,15 +48,46 @@ def test_names_with_spaces(folder, write_list, text):
 
 @pytest.mark.parametrize('entry', [
     SplitEntry('a'), SplitEntry('a.jpg', 'a.png'), SplitEntry('a b'),
-    SplitEntry('a.jpg b.jpg', 'c.png'), SplitEntry('a b.png')
+    SplitEntry('a.jpg b.jpg', 'c.png'), SplitEntry('a b.png'),
+    SplitEntry('a\u2028b.jpg', 'a\x85b.png'), SplitEntry('a\x0b.jpg'),
+    SplitEntry('a,b;c.jpg', "it's.png"), SplitEntry('a"b.jpg', 'a"b.png'),
+    SplitEntry('a\u3000b.jpg'), SplitEntry('a\xa0b', 'c.png')
 ])
 def test_what_is_written_is_read(folder, write_list, entry):
     assert read_split(folder / write_list(format_entry(entry))) == [entry]
 
 
-def test_names_that_no_list_can_hold():
+@pytest.mark.parametrize('names', [
+    ('a\tb.jpg', ), ('a\nb.jpg', ), ('a\rb.jpg', ), ('', ), ('/a.jpg', ),
+    ('a.jpg ', 'b.png'), (' a.jpg', ), ('a.jpg\u2028', ), ('\x85', ),
+    ('\ufeffa.jpg', ), ('a.jpg', 'None'), ('"a.jpg', ), ('a', ''),
+    (b'\xff.jpg'.decode(errors='surrogateescape'), )
+])
+def test_names_that_no_list_can_hold(names):
     with pytest.raises(ValueError, match='Rename'):
-        format_entry(SplitEntry('a\tb.jpg'))
+        format_entry(SplitEntry(*names))
+
+
+def test_line_ends_are_those_of_text_files(folder, write_list):
+    entries = read_split(folder / write_list('a\x0bb\rc\u2028d\r\ne\x1cf'))
+    assert [entry.image for entry in entries] == [
+        'a\x0bb', 'c\u2028d', 'e\x1cf']
+
+
+@pytest.mark.parametrize('line', [
+    'a.jpg ' * 200_000, 'a ' * 300_000, ' '.join(['a'] * 300_000) + '.jpg',
+    'a' * 600_000 + '.jpg b.png', '"' + 'a ' * 300_000, '\t'.join(['a'] * 9),
+    '.tif ' * 200_000 + 'none', '" ' * 200_000, '""'
+])
+def test_a_long_line_takes_linear_time(folder, write_list, line):
+    """In quadratic time, these would take minutes."""
+    name = write_list(line)
+    try:
+        entries = read_split(folder / name)
+    except ValueError as error:
+        assert 'list.txt, line 1' in str(error) and len(str(error)) < 2000
+    else:
+        assert len(entries) == 1
 
 
 @pytest.mark.parametrize('text, parts', [

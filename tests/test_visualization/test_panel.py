@@ -1,4 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -6,6 +7,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
 from prcl_mmseg.visualization import Panel, displayable
+from prcl_mmseg.visualization.displayable import decode_displayable
 
 
 def prediction(height: int = 20, width: int = 40, **maps) -> SegDataSample:
@@ -56,3 +58,38 @@ def test_any_image_can_be_shown(image):
     assert shown.dtype == np.uint8 and shown.shape == (2, 2, 3)
     assert shown.max() > shown.min()
     assert (shown[..., 0] == shown[..., 2]).all()
+
+
+def test_channels_in_front_are_found():
+    image = np.zeros((5, 20, 30), np.uint16)
+    image[0, :, 15:] = 4000
+    shown = displayable(image)
+    assert shown.shape == (20, 30, 3)
+    assert shown[0, 0].max() == 0 and shown[0, -1].min() == 255
+
+
+def test_single_values_do_not_darken_the_rest():
+    image = np.linspace(0, 100, 10000, dtype=np.float32).reshape(100, 100)
+    image[0, 0], image[0, 1], image[0, 2] = 1e9, np.nan, np.inf
+    assert displayable(image).mean() == pytest.approx(127, abs=2)
+    assert displayable(np.full((4, 4), np.nan)).max() == 0
+
+
+def test_limits_are_black_and_white():
+    image = np.array([[50, 100]], np.float32)
+    assert displayable(image, (0, 100))[0, :, 0].tolist() == [127, 255]
+
+
+@pytest.mark.parametrize('shape, depth', [
+    ((6, 8, 3), np.uint8), ((6, 8), np.uint8), ((6, 8), np.uint16)])
+def test_files_of_any_depth(tmp_path, shape, depth):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, np.iinfo(depth).max, shape).astype(depth)
+    path = tmp_path / 'a.png'
+    assert cv2.imwrite(str(path), image)
+    shown = decode_displayable(path.read_bytes())
+    assert shown.dtype == np.uint8 and shown.shape == (6, 8, 3)
+    if depth == np.uint8:
+        assert (shown[..., ::-1] == image.reshape(6, 8, -1)).all()
+    else:
+        assert shown.min() == 0 and shown.max() == 255

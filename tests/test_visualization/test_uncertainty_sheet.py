@@ -3,8 +3,10 @@ import cv2
 import numpy as np
 import pytest
 
-from prcl_mmseg.visualization import Panel, draw_sheets, paint_sheet
-from prcl_mmseg.visualization.uncertainty_sheet import (_distinct, colorize,
+from prcl_mmseg.visualization import (ErrorFinding, Panel, draw_sheets,
+                                      paint_sheet)
+from prcl_mmseg.visualization.uncertainty_sheet import (_caption, _distinct,
+                                                        colorize,
                                                         paint_errors)
 
 CLASSES = ('ground', 'disc', 'bar')
@@ -113,3 +115,31 @@ def test_ticks_can_be_told_apart():
     assert _distinct([0.1, 0.25, 0.4]) == ['0.1', '0.25', '0.4']
     assert len(set(_distinct([0.43210, 0.43215, 0.43220]))) == 3
     assert _distinct([0.5, 0.5, 0.5])[0] == '0.5'
+
+
+def test_sheet_claims_what_was_measured():
+    inverted = ErrorFinding(17.0, 88.0, 16)
+    assert 'AUROC 17.0 %' in _caption(inverted)
+    assert 'inverted' in _caption(inverted)
+    assert _caption(inverted).endswith('red is not doubtful.')
+    assert _caption(ErrorFinding(80.0, 88.0, 16)).endswith('red is doubtful.')
+    assert 'doubtful' not in _caption(None)
+    assert 'not measured' in _caption(None)
+    # The caption has a line of its own.
+    panel = make_panel()
+    without = make_panel(variance=None)
+    with_caption = paint_sheet([panel], CLASSES, PALETTE, finding=inverted)
+    assert with_caption.shape[0] > paint_sheet([without], CLASSES,
+                                               PALETTE).shape[0]
+
+
+@pytest.mark.parametrize('num_classes', [2, 3])
+def test_least_confidence_is_the_end_of_the_scale(num_classes):
+    """Of C classes one has at least 1/C."""
+    confidence = np.full(SIZE, 1 / num_classes, np.float32)
+    confidence[:, 20:] = 1
+    sheet = paint_sheet([make_panel(confidence=confidence)],
+                        CLASSES[:num_classes], PALETTE[:num_classes])
+    unsure, sure = (cell_color(sheet, 5, 6, x) for x in (0.2, 0.8))
+    assert unsure[0] > 100 and unsure[1:].max() < 30
+    assert sure.max() < 80 and sure[2] > sure[1]

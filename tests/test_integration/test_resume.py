@@ -80,20 +80,31 @@ def handlers():
         signal.signal(getattr(signal, name), handler)
 
 
-@pytest.mark.parametrize('name', ['SIGTERM', 'SIGINT', 'SIGUSR1'])
-def test_a_signal_saves_and_the_rest_is_equal(write_config, tmp_path, name,
+def test_a_signal_saves_and_the_rest_is_equal(write_config, tmp_path,
                                               handlers):
     path, work = write_config(extra=RANDOM), tmp_path / 'work'
     build_runner(path, tmp_path / 'whole').train()
-    runner = build_runner(path, work)
     # Between two regular checkpoints.
-    code = stop(runner, 2, name)
-    assert code == 128 + getattr(signal, name)
-    assert (work / 'last_checkpoint').read_text() == str(work / 'iter_3.pth')
-    log = log_of(runner)
-    assert f'{name}: saved {work}/iter_3.pth' in log and '--resume' in log
+    stop(build_runner(path, work), 2, 'SIGTERM')
     build_runner(path, work, resume=True).train()
     assert_equal(weights(tmp_path / 'whole'), weights(work))
+
+
+@pytest.mark.parametrize('name', ['SIGTERM', 'SIGINT', 'SIGUSR1'])
+def test_the_exit_code_and_the_log(write_config, tmp_path, name, handlers):
+    work = tmp_path / 'work'
+    runner = build_runner(write_config('supervised'), work)
+    assert stop(runner, 0, name) == 128 + getattr(signal, name)
+    assert (work / 'last_checkpoint').read_text() == str(work / 'iter_1.pth')
+    log = log_of(runner)
+    assert f'{name}: saved {work}/iter_1.pth' in log and '--resume' in log
+
+
+def test_a_signal_of_the_config_is_one_of_the_system(write_config, tmp_path):
+    with pytest.raises(ValueError, match="'USR1', which is no signal"):
+        build_runner(
+            write_config(), tmp_path,
+            custom_hooks=[dict(type='SaveOnSignalHook', signals=['USR1'])])
 
 
 def test_a_signal_breaks_a_validation_off(write_config, tmp_path, handlers):
@@ -227,7 +238,8 @@ def resume(write_config, trained):
 
 
 SGD = ("\noptim_wrapper = dict(optimizer=dict(\n"
-       "    _delete_=True, type='SGD', lr=0.1, momentum=0.9))\n")
+       "    _delete_=True, type='SGD', lr=0.1, momentum=0.9,\n"
+       "    weight_decay=0.))\n")
 
 
 @pytest.mark.parametrize('settings, message', [

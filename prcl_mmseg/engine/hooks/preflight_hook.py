@@ -105,11 +105,11 @@ class PreflightHook(Hook):
             scored = runner.val_dataloader.dataset
             check_class_count(scored.metainfo, model.num_classes, _VAL)
             parts[_VAL] = _scored_part(scored, runner.val_evaluator)
-        for key, part in parts.items():
-            check_images(part.dataset, key,
-                         image_channels(model.student),
-                         model.data_preprocessor.pixel_mean.numel())
+            self._compare_names(runner, dataset.metainfo, scored.metainfo)
         surveys = self._check(runner, parts, model.num_classes)
+        for key, part in parts.items():
+            check_images(part.dataset, key, image_channels(model.student),
+                         model.data_preprocessor.pixel_mean.numel())
         log_class_histogram(surveys[labeled].pixels,
                             dataset.metainfo['classes'])
 
@@ -118,6 +118,15 @@ class PreflightHook(Hook):
         return check_data(
             parts, num_classes, self.max_images, self.decode, self.cache_file
             or osp.join(runner.work_dir, 'data_check.json'))
+
+    @staticmethod
+    def _compare_names(runner: Runner, trained: dict, scored: dict) -> None:
+        names = [tuple(info['classes']) for info in (trained, scored)]
+        if names[0] != names[1]:
+            runner.logger.warning(
+                f'`{_TRAIN}` names the classes {names[0]}, but `{_VAL}` '
+                f'{names[1]}. Classes are compared by their numbers: if the '
+                'order differs, give both the same `metainfo.classes`.')
 
     @staticmethod
     def _log_batch(runner: Runner, dataset) -> None:

@@ -95,6 +95,7 @@ train_dataloader = dict(
             data_root=data_root,
             data_prefix=dict(img_path=image_folder),
             ann_file=unlabeled_list,
+            exclude=[val_list],
             pipeline=unlabeled_pipeline)))
 val_dataloader = dict(
     batch_size=1,

@@ -3,7 +3,6 @@ import json
 import logging
 import os
 import os.path as osp
-import tempfile
 from contextlib import suppress
 from typing import Any, List, Optional, Sequence
 
@@ -17,8 +16,8 @@ class CheckCache:
     """What checks found in files, valid while the files do not change.
 
     A file counts as unchanged if its path, its size and its time of change
-    are the same. A cache that cannot be read is begun anew, and one that
-    cannot be written is lost: neither is an error.
+    are the same. A cache that cannot be written is lost, which is no error,
+    and a file that is no cache is left alone.
 
     Args:
         path (str, optional): The JSON file of the cache, written by
@@ -27,8 +26,15 @@ class CheckCache:
 
     def __init__(self, path: Optional[str] = None) -> None:
         self.path = path
-        self._results = _read(path)
+        self._results = {} if path is None else _read(path)
         self._changed = False
+        if self._results is None:
+            print_log(
+                f'{path} is no cache of data checks and is left alone. Name '
+                'another `cache_file` of the PreflightHook, or remove it.',
+                logger='current',
+                level=logging.WARNING)
+            self.path, self._results = None, {}
 
     def get(self, kind: str, files: Sequence[str]) -> Any:
         """What is known of files.
@@ -58,20 +64,19 @@ class CheckCache:
         if self.path is None or not self._changed:
             return
         content = json.dumps(dict(version=_VERSION, results=self._results))
+        staging = f'{self.path}.{os.getpid()}'
         try:
-            with tempfile.NamedTemporaryFile(
-                    'w', dir=osp.dirname(self.path) or osp.curdir,
-                    encoding='utf-8', delete=False) as file:
+            with open(staging, 'w', encoding='utf-8') as file:
                 file.write(content)
-            os.replace(file.name, self.path)
+            os.replace(staging, self.path)
         except OSError as error:
             print_log(
                 f'The data will be checked again next time, since '
                 f'{self.path} cannot be written ({error}).',
                 logger='current',
                 level=logging.DEBUG)
-            with suppress(OSError, UnboundLocalError):
-                os.remove(file.name)
+            with suppress(OSError):
+                os.remove(staging)
             return
         self._changed = False
 
@@ -87,12 +92,14 @@ def _stamps(files: Sequence[str]) -> List[Optional[List[int]]]:
     return stamps
 
 
-def _read(path: Optional[str]) -> dict:
-    if path is None:
+def _read(path: str) -> Optional[dict]:
+    """The results in a cache; None of a file that is none."""
+    if not osp.lexists(path):
         return {}
     try:
         with open(path, encoding='utf-8') as file:
             content = json.load(file)
-        return content['results'] if content['version'] == _VERSION else {}
+        results = content['results']
+        return results if content['version'] == _VERSION else {}
     except (OSError, ValueError, KeyError, TypeError):
-        return {}
+        return None

@@ -105,6 +105,17 @@ def test_source_is_never_written_into(run_tool, data, tmp_path):
     assert tree(data) == before and not (data / 'splits').exists()
 
 
+def test_links_are_replaced_and_not_what_they_lead_to(
+        run_tool, data, tmp_path):
+    published = tmp_path / 'published.txt'
+    published.write_text('a')
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out/labeled.txt').symlink_to(published)
+    make(run_tool, data, tmp_path / 'out', '--overwrite')
+    assert published.read_text() == 'a'
+    assert len(images(tmp_path / 'out/labeled.txt')) > 1
+
+
 def test_existing_lists_are_kept(run_tool, data, tmp_path):
     make(run_tool, data, tmp_path / 'out', '--count', '2')
     again = ('make', '--data-root', data, '--count', '4', '--out',

@@ -114,3 +114,17 @@ def test_nothing_is_written_outside(roots, tmp_path, run_tool, name):
     assert result.failed and 'train.txt' in result.error
     assert repr(name.lstrip('/')) in result.error
     assert set(tmp_path.rglob('*')) == before
+
+
+def test_links_are_replaced_and_not_what_they_lead_to(
+        roots, tmp_path, run_tool):
+    fine = roots[0] / 'SegmentationClass/2007_1.png'
+    content = fine.read_bytes()
+    masks = tmp_path / 'SegmentationClassAug'
+    masks.mkdir()
+    (masks / '2007_1.png').symlink_to(fine)
+    result = run_tool(TOOL, *roots, '--out', tmp_path, '--lists',
+                      tmp_path / 'splits', '--fine', 'sbd', '--overwrite')
+    assert not result.failed, result.error
+    assert fine.read_bytes() == content
+    assert not (masks / '2007_1.png').is_symlink()

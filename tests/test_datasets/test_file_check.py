@@ -148,16 +148,27 @@ def test_files_that_did_not_change_are_not_read_again(
 
 
 @pytest.mark.parametrize('content', [
-    None, b'', b'[]', b'\xff', b'{"version": 1}',
-    json.dumps(dict(version=0, results=dict(image=1))).encode()])
-def test_a_cache_that_cannot_be_read_is_begun_anew(check, tmp_path, content):
+    None, b'', b'[]', b'\xff', b'{"version": 1}', b'{"lists": {}}'])
+def test_a_file_that_is_no_cache_is_left_alone(
+        check, tmp_path, content, printed):
     path = tmp_path / 'cache.json'
     path.mkdir() if content is None else path.write_bytes(content)
     cache = CheckCache(str(path))
     assert len(check(cache=cache)[0]) == 4
     cache.save()
-    assert content is None or json.loads(path.read_text())['results']
-    assert os.listdir(tmp_path).count('cache.json') == 1
+    assert path.is_dir() if content is None else path.read_bytes() == content
+    assert 'cache.json is no cache of data checks' in printed()
+
+
+def test_a_cache_of_another_version_is_begun_anew(check, tmp_path):
+    path = tmp_path / 'cache.json'
+    path.write_text(json.dumps(dict(version=0, results=dict(image=1))))
+    cache = CheckCache(str(path))
+    check(cache=cache)
+    cache.save()
+    assert len(CheckCache(str(path))._results) == 1
+    assert [name for name in os.listdir(tmp_path)
+            if name.startswith('cache')] == ['cache.json']
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(check, tmp_path):

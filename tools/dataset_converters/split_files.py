@@ -50,7 +50,7 @@ def write_splits(folder: str,
         for name, entries in lists.items()
     }
     existing = [
-        name for name in (*lists, MANIFEST) if (target / name).exists()
+        name for name in (*lists, MANIFEST) if osp.lexists(target / name)
     ]
     if existing and not overwrite:
         raise FileExistsError(
@@ -66,11 +66,12 @@ def write_splits(folder: str,
         for name, content in contents.items()
     }
     target.mkdir(parents=True, exist_ok=True)
+    contents[MANIFEST] = (json.dumps(manifest, indent=2) + '\n').encode()
     for name, content in contents.items():
+        # A link is replaced, and not what it leads to.
+        (target / name).unlink(missing_ok=True)
         (target / name).write_bytes(content)
-    path = target / MANIFEST
-    path.write_text(json.dumps(manifest, indent=2) + '\n', encoding='utf-8')
-    return path
+    return target / MANIFEST
 
 
 def histogram(pixels: np.ndarray, classes: Sequence[str]) -> dict:

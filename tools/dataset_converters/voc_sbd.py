@@ -99,6 +99,8 @@ def write_mask(source: Path, target: Path) -> None:
         if mask.ndim != 2:
             raise ValueError(f'{source} holds colours, no class numbers; take '
                              "VOC's own palette PNGs")
+    # A link is replaced, and not what it leads to.
+    target.unlink(missing_ok=True)
     Image.fromarray(mask).save(target)
 
 

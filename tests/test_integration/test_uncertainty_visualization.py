@@ -172,7 +172,7 @@ def test_drawing_tool(checkpoint, scene_folder, draw, tmp_path, capsys):
     (['none.pth'], "checkpoint 'none.pth' does not exist"),
     ([__file__, '--images', 'nowhere'], "'nowhere' is no folder"),
     ([__file__, '--out', 'a.jpg'], "'a.jpg' must end with .png"),
-    ([__file__, '--max-images', '0'], 'must be at least 1'),
+    ([__file__, '--max-images', '0'], 'at least 1'),
 ])
 def test_wrong_arguments_are_named(write_config, draw, capsys, arguments,
                                    message):

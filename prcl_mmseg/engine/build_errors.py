@@ -3,10 +3,12 @@
 import re
 import traceback
 from contextlib import contextmanager
-from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
+from reprlib import Repr
+from typing import (Any, Dict, Iterable, Iterator, List, NamedTuple, Optional,
+                    Tuple)
 
 import mmengine.registry
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import Registry
 from torch.utils.data import DataLoader
 
@@ -22,6 +24,8 @@ BUILDERS = dict(
     build_dataloader='dataloader',
     build_optim_wrapper='optim_wrapper')
 OWN_PACKAGE = __name__.split('.')[0]
+_REPR = Repr()
+_REPR.maxlevel, _REPR.maxdict, _REPR.maxstring = 2, 40, 120
 
 
 class ConfigError(ValueError):
@@ -81,9 +85,10 @@ def _builds(error: Exception) -> List[Building]:
     builds: List[Building] = []
     for frame, _ in traceback.walk_tb(error.__traceback__):
         code = frame.f_code
-        part = frame.f_locals.get(BUILDERS.get(code.co_name))
-        if part is None or 'mmengine' not in code.co_filename:
+        name = BUILDERS.get(code.co_name)
+        if name not in frame.f_locals or 'mmengine' not in code.co_filename:
             continue
+        part = frame.f_locals[name]
         builds.append(Building(part, frame.f_locals.get('registry')))
         if not isinstance(part, dict):
             break
@@ -95,14 +100,18 @@ def _explain(error: Exception, builds: List[Building], cfg: Config) -> str:
     part = build.part
     key, node = _find_part(builds, cfg)
     if not isinstance(part, dict):
-        name = next((f'.{name}' for name, value in config_items(
-            builds[-2].part) if value is part), '') if builds[1:] else ''
+        names = [name for name, value in config_items(node) if value is part]
+        name = f'.{names[0]}' if len(names) == 1 else ''
         return (f"{key}{name}={part!r} must be a dict with a type, such as "
                 "dict(type='NAME')")
     text = str(error.args[0] if isinstance(error, KeyError) else error)
     unknown = _unknown_type(build, text)
     if unknown is not None:
         kind, names = unknown
+        if kind in names:
+            return (f'{key}.type={kind!r} is not in the scope '
+                    f'{cfg.get("default_scope")!r}; write '
+                    f"'{names[kind]}.{kind}'")
         where = next((where for where, value in config_items(node, key)
                       if value == kind), f'{key}.type')
         return (f'{where}={kind!r} is not registered; '
@@ -118,15 +127,17 @@ def _explain(error: Exception, builds: List[Building], cfg: Config) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1]
     if OWN_PACKAGE in last.filename and (last.line or '').startswith('raise'):
         return f'{key}: {text}'
-    wrong = misfits(build.kind, part)
-    return (f'{key}={_shorten(part)} can\'t be built: {type(error).__name__}: '
-            f'{text or last.line}. Correct '
-            f'{" and ".join(wrong) or "these settings"}.')
+    # As it stands in the config, without what the builders add.
+    settings = node if node.get('type') == part.get('type') else part
+    wrong = ', '.join(misfits(build.kind, settings))
+    return (f'{key}={_shorten(settings)} can\'t be built: '
+            f'{type(error).__name__}: {text or last.line}. Correct these '
+            f'settings{": " if wrong else ""}{wrong}.')
 
 
 def _unknown_type(build: Building,
-                  text: str) -> Optional[Tuple[str, List[str]]]:
-    """A type that is not registered, and those that are."""
+                  text: str) -> Optional[Tuple[str, Dict[str, str]]]:
+    """A type that is not registered, and the scopes of those that are."""
     registries = [
         registry for registry in vars(mmengine.registry).values()
         if isinstance(registry, Registry)
@@ -147,11 +158,12 @@ def _unknown_type(build: Building,
     return None
 
 
-def _registered(registries: List[Registry]) -> List[str]:
-    names: List[str] = []
+def _registered(registries: Iterable[Registry]) -> Dict[str, str]:
+    """The scopes of all registered names."""
+    names: Dict[str, str] = {}
     for registry in registries:
-        names += registry.module_dict
-        names += _registered(list(registry.children.values()))
+        names.update(dict.fromkeys(registry.module_dict, registry.scope))
+        names.update(_registered(registry.children.values()))
     return names
 
 
@@ -183,5 +195,7 @@ def _search(node: Any, part: dict, key: str) -> Optional[Tuple[str, Any]]:
 
 
 def _shorten(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) < 400 else f'{text[:400]}...'
+    """Without what lies deeper."""
+    if isinstance(value, ConfigDict):
+        value = value.to_dict()
+    return _REPR.repr(value)

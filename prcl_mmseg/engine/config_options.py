@@ -5,6 +5,7 @@ from typing import Any, Dict
 
 from mmengine.config import Config
 from mmengine.runner import Runner
+from mmengine.utils import import_modules_from_strings
 
 from ..value_check import did_you_mean, near
 
@@ -33,6 +34,9 @@ def merge_options(cfg: Config, options: Dict[str, Any]) -> None:
     for key in options:
         _check_key(cfg, key, options)
     cfg.merge_from_dict(options)
+    if any(key.split('.')[0] == 'custom_imports' for key in options):
+        # MMEngine imports while it reads a file.
+        import_modules_from_strings(**cfg.custom_imports)
 
 
 def _check_key(cfg: Config, key: str, options: Dict[str, Any]) -> None:

@@ -1,8 +1,13 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """What classes take, to say what was meant once it has failed."""
 import inspect
+import types
 from numbers import Real
-from typing import Any, List, Union, get_args, get_origin, get_type_hints
+from typing import (Any, List, Optional, Sequence, Union, get_args, get_origin,
+                    get_type_hints)
+
+# float | str, where Python has it, is no Union.
+_UNIONS = (Union, getattr(types, 'UnionType', Union))
 
 
 def arguments(kind: Any) -> List[str]:
@@ -27,8 +32,16 @@ def arguments(kind: Any) -> List[str]:
     return names
 
 
-def misfits(kind: Any, settings: dict) -> List[str]:
-    """The settings that are of another kind than a class says it takes."""
+def misfits(kind: Any, settings: dict,
+            hints_of: Optional[Sequence[Any]] = None) -> List[str]:
+    """The settings that are of another kind than a class says it takes.
+
+    Args:
+        kind (Any): The class.
+        settings (dict): Its arguments.
+        hints_of (Sequence[Any], optional): Look at arguments with these type
+            hints only.
+    """
     found = []
     hints: dict = {}
     for function in reversed(_constructors(kind)):
@@ -36,16 +49,18 @@ def misfits(kind: Any, settings: dict) -> List[str]:
             hints.update({
                 item.name: type(item.default)
                 for item in inspect.signature(function).parameters.values()
-                if item.default not in (item.empty, None)
+                if item.default is not None and item.default is not item.empty
             })
             hints.update(get_type_hints(function))
         except Exception:  # Of another package, and it may be anything.
             continue
     for name, value in settings.items():
-        if name in hints and not _fits(value, hints[name]):
-            hint = hints[name]
+        hint = hints.get(name, Any)
+        if hints_of is not None and hint not in hints_of:
+            continue
+        if not _fits(value, hint):
             wanted = hint.__name__ if isinstance(hint, type) else hint
-            found.append(f'{name}={value!r}, which must be {wanted}')
+            found.append(f'{name}={value!r} must be {wanted}')
     return found
 
 
@@ -60,9 +75,15 @@ def _constructors(kind: Any) -> list:
 
 def _fits(value: Any, hint: Any) -> bool:
     origin = get_origin(hint)
-    if origin is Union:
+    if isinstance(value, dict) and 'type' in value:
+        return True  # It is built first.
+    if origin in _UNIONS:
         return any(_fits(value, choice) for choice in get_args(hint))
     wanted = origin or hint
-    if wanted in (int, float):
+    if wanted in (int, float, bool):
         wanted = Real
-    return not isinstance(wanted, type) or isinstance(value, wanted)
+    elif wanted in (tuple, list):
+        wanted = (tuple, list)
+    elif wanted is Any or not isinstance(wanted, type):
+        return True
+    return isinstance(value, wanted)

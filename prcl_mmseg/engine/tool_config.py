@@ -70,8 +70,8 @@ def read_config(args: Namespace, parser: ArgumentParser) -> Config:
         cfg = Config.fromfile(args.config)
         if args.cfg_options is not None:
             merge_options(cfg, args.cfg_options)
-    except (SyntaxError, ValueError, OSError, NameError, KeyError,
-            TypeError) as error:
+    except (SyntaxError, ValueError, OSError, NameError, KeyError, TypeError,
+            ImportError) as error:
         parser.error(f'config {args.config!r}: {error}')
     return cfg
 

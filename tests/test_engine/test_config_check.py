@@ -74,6 +74,13 @@ class TakesAll(Hook):
     # A loader of the user's.
     ('train_dataloader.dataset.pipeline', [dict(type='MyLoader'),
                                            dict(type='PackSegInputs')]),
+    # mmcv's RandomFlip, not the one of the strong augmentation.
+    ('train_dataloader.dataset.pipeline', [
+        dict(type='LoadImageFromFile'),
+        dict(type='RandomFlip', prob=[0.3, 0.5],
+             direction=['horizontal', 'vertical']),
+        dict(type='PackSegInputs')]),
+    ('model.strategy', dict(type='WeakToStrong', strong_augment=None)),
     ('my_settings', dict(max_iters=-5, type='NoClass')),
 ])
 def test_no_mistake(key, value):

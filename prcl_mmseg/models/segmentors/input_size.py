@@ -49,6 +49,7 @@ def fit_input_size(segmentor: dict, preprocessor: dict,
     test_cfg = segmentor.get('test_cfg') or {}
     padding = dict(size_divisor=divisor) if divisor > 1 else None
     if test_cfg.get('mode') == 'slide':
+        _check_windows(test_cfg)
         test_cfg.update(
             crop_size=_round_up(_pair(test_cfg['crop_size']), divisor),
             stride=_pair(test_cfg['stride']))
@@ -85,6 +86,14 @@ def _predict_in_windows(segmentor: dict, window: Size) -> None:
         mode='slide',
         crop_size=window,
         stride=tuple(-(-2 * side // 3) for side in window))
+
+
+def _check_windows(test_cfg: dict) -> None:
+    for name in ('crop_size', 'stride'):
+        if name not in test_cfg:
+            raise ValueError(
+                f"model.segmentor.test_cfg={dict(test_cfg)}: mode='slide' "
+                f"needs a {name} (height, width); give it, or mode='whole'")
 
 
 def _has_lraspp(segmentor: dict) -> bool:

@@ -20,7 +20,7 @@ class WeakToStrong(Strategy):
 
     Args:
         labeler (dict): Who labels the weak view.
-        strong_augment (dict): Config of the strong augmentation.
+        strong_augment (dict, optional): Config of the strong augmentation.
         views (dict[str, dict]): What the student sees, each a dict of
             ``weight`` w_v (absent: 1) and ``augment``, an augmentation of its
             own (absent: ``strong_augment``; None: none, the weak view). None
@@ -41,7 +41,7 @@ class WeakToStrong(Strategy):
 
     def __init__(self,
                  labeler: dict = dict(type='Labeler'),
-                 strong_augment: dict = dict(type='StrongAugment'),
+                 strong_augment: Optional[dict] = dict(type='StrongAugment'),
                  views: Dict[str, Optional[dict]] = dict(strong=dict()),
                  feature_perturbation: Optional[dict] = None,
                  loss: dict = dict(type='PseudoLabelLoss'),

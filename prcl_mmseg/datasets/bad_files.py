@@ -11,22 +11,23 @@ from .pipeline_check import is_loader, loads_masks
 
 
 def unreadable_file(error: BaseException) -> Optional[str]:
-    """The file that a loading transform failed to read.
+    """Name the file that a loading transform failed to read.
 
     Args:
         error (BaseException): An error that came out of a pipeline.
 
     Returns:
-        str: Path of the image or mask; None if another transform, or none,
-        raised the error.
+        str: The image or mask and why it cannot be read; None if another
+        transform, or none, raised the error.
     """
     for frame, _ in traceback.walk_tb(error.__traceback__):
         transform = frame.f_locals.get('self')
         if isinstance(transform, BaseTransform) and is_loader(transform):
             info = frame.f_locals.get('results') or {}
             name = 'seg_map_path' if loads_masks(transform) else 'img_path'
-            return str(info.get(name))
-    return None
+            return (f'{info.get(name)} cannot be read '
+                    f'({type(error).__name__}: {error})')
+    return unreadable_file(error.__cause__) if error.__cause__ else None
 
 
 class BadFiles:
@@ -55,13 +56,13 @@ class BadFiles:
         # agree on who counts it.
         self._met = torch.zeros(num_samples, dtype=torch.bool).share_memory_()
 
-    def add(self, sample: int, path: str, error: Exception) -> None:
+    def add(self, sample: int, reason: str, error: Exception) -> None:
         """Warn of a sample that another one replaces.
 
         Args:
             sample (int): Its number.
-            path (str): The file that could not be read.
-            error (Exception): Why.
+            reason (str): Its file and why it cannot be read.
+            error (Exception): The error that says so.
 
         Raises:
             ValueError: If there are now more than allowed.
@@ -70,7 +71,6 @@ class BadFiles:
             return
         self._met[sample] = True
         count = int(self._met.sum())
-        reason = f'{path} cannot be read ({type(error).__name__}: {error})'
         if count > self.limit:
             raise ValueError(
                 f'{reason}. {count} samples could not be read, and '

@@ -125,9 +125,9 @@ def _tell_of_void(key: str, survey: LabelSurvey) -> None:
             f'{len(survey.void)} are to be ignored, {survey.void[0]} for one. '
             'Correct the masks, or `ignore_index`, `label_map` and '
             '`reduce_zero_label`.')
-    _warn(f'`{key}`: {len(survey.void)} mask(s) have no labelled pixel, and '
-          f'nothing is learned from them: {_some(survey.void)}. Correct the '
-          'masks, or take the images out of the list.')
+    _warn(f'`{key}`: {len(survey.void)} mask(s) have no labelled pixel and '
+          f'count for nothing: {_some(survey.void)}. Correct the masks, or '
+          'take the images out of the list.')
 
 
 def _tell_of_shared(looks: Dict[str, dict]) -> None:

@@ -155,11 +155,11 @@ class SemiSegDataset(Dataset):
             try:
                 return _checked_sample(name, part, place)
             except Exception as error:
-                path = unreadable_file(error)
-                if path is None:
+                reason = unreadable_file(error)
+                if reason is None:
                     raise
                 before = 0 if name == 'labeled' else len(self.labeled)
-                self._bad_files.add(before + place, path, error)
+                self._bad_files.add(before + place, reason, error)
         raise ValueError(f'No file of `{_KEY}.{name}` can be read.')
 
     def _log_sizes(self) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
+from .bad_files import unreadable_file
 from .folder_scan import scan_folder
 from .pipeline_check import find_mask_loader
 from .split_list import FILE_SUFFIXES, SplitEntry, read_split
@@ -97,6 +98,27 @@ class SplitSegDataset(BaseSegDataset):
             self._info(path, self._mask_path(SplitEntry(path), path))
             for path in paths
         ]
+
+    def prepare_data(self, idx: int) -> dict:
+        """Load a sample; the error names a file that cannot be read.
+
+        Args:
+            idx (int): Index of the sample.
+
+        Returns:
+            dict: What the pipeline makes of it.
+
+        Raises:
+            ValueError: If a file cannot be read.
+        """
+        try:
+            return super().prepare_data(idx)
+        except Exception as error:
+            reason = unreadable_file(error)
+            if reason is None:
+                raise
+            raise ValueError(f'{reason}. Replace the file, or take it out of '
+                             'the data.') from error
 
     def _join_prefix(self) -> None:
         given = self.ann_file

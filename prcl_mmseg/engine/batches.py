@@ -1,6 +1,8 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """The batches of a training, from any iteration on."""
+import atexit
 import itertools
+import multiprocessing
 import signal
 from typing import Any, Callable, Iterator, Optional
 
@@ -60,8 +62,18 @@ def leave_signals_to_main_process(loader: DataLoader) -> None:
     A scheduler signals them all. The main process still needs a batch then,
     to end in good order, and ends its workers itself.
     """
+    # Python ends the workers that are left by one SIGTERM, which they survive,
+    # and waits for them. This comes before.
+    atexit.register(_end_workers)
     if not isinstance(loader.worker_init_fn, _IgnoreSignals):
         loader.worker_init_fn = _IgnoreSignals(loader.worker_init_fn)
+
+
+def _end_workers() -> None:
+    """At the end of a program, workers that only wait hold nothing."""
+    for process in multiprocessing.active_children():
+        if process.daemon:
+            process.kill()
 
 
 class _IgnoreSignals:

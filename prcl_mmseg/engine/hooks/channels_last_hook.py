@@ -4,6 +4,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
+from .unwrap import unwrap_model
+
 
 @HOOKS.register_module()
 class ChannelsLastHook(Hook):
@@ -20,6 +22,12 @@ class ChannelsLastHook(Hook):
         """Convert all weights of four dimensions.
 
         Once they are initialised, because random numbers are written in the
-        order of the memory.
+        order of the memory. Processes exchange gradients in the order that
+        the wrapper found, so the model is wrapped anew.
         """
-        runner.model.to(memory_format=torch.channels_last)
+        model = unwrap_model(runner.model)
+        model.to(memory_format=torch.channels_last)
+        if model is not runner.model:
+            runner.model = runner.wrap_model(
+                runner.cfg.get('model_wrapper_cfg'), model)
+            runner._maybe_compile('train_step')

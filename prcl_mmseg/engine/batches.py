@@ -3,6 +3,7 @@
 import atexit
 import itertools
 import multiprocessing
+import os
 import signal
 from typing import Any, Callable, Iterator, Optional
 
@@ -62,31 +63,32 @@ def leave_signals_to_main_process(loader: DataLoader) -> None:
     A scheduler signals them all. The main process still needs a batch then,
     to end in good order, and ends its workers itself.
     """
-    # Python ends the workers that are left by one SIGTERM, which they survive,
-    # and waits for them. This comes before.
-    atexit.register(_end_workers)
     if not isinstance(loader.worker_init_fn, _IgnoreSignals):
         loader.worker_init_fn = _IgnoreSignals(loader.worker_init_fn)
 
 
-def _end_workers() -> None:
-    """At the end of a program, workers that only wait hold nothing."""
-    for process in multiprocessing.active_children():
-        if process.daemon:
-            process.kill()
-
-
 class _IgnoreSignals:
-    """Initialises a worker. Its second SIGTERM ends it."""
+    """Initialises a worker. Its second SIGTERM ends it.
+
+    Python ends the workers that are left at the end of a program by one
+    SIGTERM, and waits for them: then already the first does.
+    """
 
     def __init__(self, init_worker: Optional[Callable]) -> None:
         self.init_worker = init_worker
+        self.program_ends = multiprocessing.RawValue('b', 0)
+        # Before Python's own, which was registered before.
+        atexit.register(setattr, self.program_ends, 'value', 1)
 
     def __call__(self, worker_id: int) -> None:
         for name in ('SIGINT', 'SIGUSR1', 'SIGUSR2'):
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, lambda number, _: signal.signal(
-            number, signal.SIG_DFL))
+        signal.signal(signal.SIGTERM, self._receive)
         if self.init_worker is not None:
             self.init_worker(worker_id)
+
+    def _receive(self, number: int, frame) -> None:
+        if self.program_ends.value:
+            os._exit(0)
+        signal.signal(number, signal.SIG_DFL)

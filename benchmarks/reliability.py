@@ -31,8 +31,7 @@ CONFIG = '''
 _base_ = {base!r}
 train_cfg = dict(max_iters={iterations}, val_interval=8)
 randomness = dict(seed=0)
-param_scheduler = [dict(
-    _delete_=True, type='PolyLR', power=0.9, by_epoch=False)]
+param_scheduler = [dict(type='PolyLR', power=0.9, by_epoch=False)]
 default_hooks = dict(
     logger=dict(interval=1), checkpoint=dict(interval=2, max_keep_ckpts=2))
 train_dataloader = dict(batch_size=2, num_workers={workers},

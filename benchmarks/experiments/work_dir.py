@@ -122,8 +122,9 @@ class WorkDir:
             int: Its iteration, 0 if the training starts anew.
         """
         step = self.resumable() or 0
-        for later, path in self.best_checkpoints().items():
-            if later > step:
+        for path in self.path.glob('*iter_*.pth'):
+            number = re.search(r'iter_(\d+)$', path.stem)
+            if number and int(number[1]) > step:
                 path.unlink()
         pointer = self.path / 'last_checkpoint'
         if step:

@@ -3,7 +3,7 @@
 import importlib.util
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
@@ -24,6 +24,34 @@ def load_tool(name: str) -> ModuleType:
 def same_path(monkeypatch) -> None:
     """The tools put the project on ``sys.path``."""
     monkeypatch.setattr(sys, 'path', list(sys.path))
+
+
+@pytest.mark.parametrize('words, outcome', [
+    ([], 'has checkpoints of an earlier training'),
+    (['--overwrite'], (False, None)),
+    (['--resume', '--overwrite'], 'give one of them'),
+    (['--resume'], 'no checkpoint that can be resumed'),
+    (['--resume', '--cfg-options', 'load_from=a.pth'], (True, 'a.pth')),
+    (['--cfg-options', 'resume=True', 'load_from=a.pth'], (True, 'a.pth')),
+    (['--cfg-options', 'load_from=a.pth'], 'earlier training'),
+])
+def test_a_work_dir_with_checkpoints(tmp_path, words, outcome):
+    """None is lost unless that is said."""
+    (tmp_path / 'iter_2.pth').write_bytes(b'torn')
+    train = load_tool('train')
+    options = dict(
+        word.split('=') for word in words if not word.startswith('--'))
+    args = SimpleNamespace(
+        resume='--resume' in words,
+        overwrite='--overwrite' in words,
+        cfg_options=options)
+    cfg = Config(dict(work_dir=str(tmp_path), **options))
+    if isinstance(outcome, tuple):
+        assert train.find_start(args, cfg)[:2] == outcome
+    else:
+        with pytest.raises(ValueError, match=outcome):
+            train.find_start(args, cfg)
+    assert (tmp_path / 'iter_2.pth').exists()
 
 
 def test_amp_keeps_what_the_wrapper_has():

@@ -1,5 +1,7 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Norm layers and backend follow from the devices and the launcher."""
+from datetime import timedelta
+
 import pytest
 import torch
 import torch.distributed as torch_dist
@@ -76,6 +78,42 @@ def test_processes_on_cpu_use_gloo(machine):
         broadcast_buffers=False, find_unused_parameters=True)
     assert 'sync_bn' not in cfg
     assert Config.fromstring(cfg.pretty_text, '.py').env_cfg == cfg.env_cfg
+
+
+def test_the_timeout_of_the_config_is_kept(machine, monkeypatch):
+    machine(False, WORLD_SIZE='2')
+    started = []
+    monkeypatch.setattr(torch_dist, 'init_process_group',
+                        lambda *args, **options: started.append(options))
+    cfg = make_config(env_cfg=dict(dist_cfg=dict(backend='nccl', timeout=90)))
+    adapt_to_run(cfg, 'pytorch')
+    assert cfg.env_cfg.dist_cfg == dict(backend='gloo', timeout=90)
+    assert started == [dict(timeout=timedelta(seconds=90))]
+
+
+@pytest.mark.parametrize('timeout', [0, -1, 'long', True, float('nan')])
+def test_a_timeout_is_a_number_of_seconds(machine, timeout):
+    machine(False)
+    cfg = make_config(env_cfg=dict(dist_cfg=dict(timeout=timeout)))
+    with pytest.raises(ValueError, match=r'env_cfg\.dist_cfg\.timeout='):
+        adapt_to_run(cfg, 'none')
+
+
+@pytest.mark.parametrize('message, explained', [
+    ('[gloo] Timed out waiting 3000ms for recv operation', True),
+    ('Watchdog caught collective operation timeout', True),
+    ('Connection closed by peer', True),
+    ('mat1 and mat2 shapes cannot be multiplied', False)])
+def test_a_process_that_does_not_answer_is_named_so(monkeypatch, message,
+                                                    explained):
+    for name, value in (('is_initialized', True), ('get_rank', 1),
+                        ('get_world_size', 4)):
+        monkeypatch.setattr(torch_dist, name, lambda value=value: value)
+    cfg = make_config(env_cfg=dict(dist_cfg=dict(timeout=3)))
+    with pytest.raises(TimeoutError if explained else RuntimeError) as error:
+        with launch.explain_timeout(cfg):
+            raise RuntimeError(message)
+    assert ('env_cfg.dist_cfg.timeout=3' in str(error.value)) == explained
 
 
 def test_settings_of_the_config_survive(machine):

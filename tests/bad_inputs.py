@@ -305,6 +305,15 @@ _LABELED = 'train_dataloader["dataset"]["labeled"]'
 _UNLABELED = 'train_dataloader["dataset"]["unlabeled"]'
 # Name, lines, words.
 LINES = [
+    ('batch_larger_than_an_epoch', 'train_dataloader.update(batch_size=99, '
+     'sampler=dict(type="DefaultSampler"))', 'train_dataloader.batch_size',
+     '99', 'drop_last', 'Lower'),
+    ('epochs_without_a_batch', 'train_dataloader.update(batch_size=99, '
+     'sampler=dict(type="DefaultSampler"))\ntrain_cfg = dict(_delete_=True, '
+     'type="EpochBasedTrainLoop", max_epochs=1)',
+     'train_dataloader.batch_size', '99', 'drop_last', 'Lower'),
+    ('validation_without_masks', 'val_dataloader["dataset"]["pipeline"] = '
+     '[load, pack]', 'val_dataloader.dataset.pipeline', 'LoadAnnotations'),
     ('two_means_of_three_channels', 'segmentor["data_preprocessor"]["mean"] '
      '= [1, 2]\nmodel["segmentor"] = segmentor',
      'data_preprocessor', 'mean', '2', 'std'),
@@ -470,6 +479,13 @@ FILES = [
     ('masks/val1.png', 7, 'masks/val1.png', '7'),
     ('masks/val1.png', None, 'masks/val1.png', 'not exist'),
     ('masks/val1.png', b'no image', 'masks/val1.png'),
+    ('images/unlabeled5.png', b'', 'images/unlabeled5.png', '0 bytes',
+     'Fetch the file again'),
+    ('val.txt', '\n', 'val_dataloader.dataset', 'val.txt', 'at least one'),
+    ('val.txt', 'images/val0.png', 'val_dataloader.dataset', 'val0.png',
+     'mask'),
+    ('labeled.txt', 'images/labeled0.png masks/labeled0.png\n' * 2,
+     'labeled.txt', 'lines 1, 2', 'Keep one line'),
 ]
 
 # Tool, arguments, words.

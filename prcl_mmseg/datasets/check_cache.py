@@ -87,7 +87,7 @@ def _stamps(files: Sequence[str]) -> List[Optional[List[int]]]:
         try:
             told = os.stat(path)
             stamps.append([told.st_size, told.st_mtime_ns])
-        except (OSError, ValueError):
+        except (OSError, TypeError, ValueError):
             stamps.append(None)
     return stamps
 
@@ -99,7 +99,7 @@ def _read(path: str) -> Optional[dict]:
     try:
         with open(path, encoding='utf-8') as file:
             content = json.load(file)
-        results = content['results']
-        return results if content['version'] == _VERSION else {}
+        known = content['version'] == _VERSION
+        return dict(content['results']) if known else {}
     except (OSError, ValueError, KeyError, TypeError):
         return None

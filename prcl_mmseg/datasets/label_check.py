@@ -114,20 +114,15 @@ def check_labels(dataset: Any,
     return survey.pixels
 
 
-def class_pixels(
-        dataset: Any,
-        num_classes: int,
-        ignore_index: int = 255,
-        max_images: Optional[int] = None
-) -> Iterator[Tuple[dict, np.ndarray]]:
+def class_pixels(dataset: Any,
+                 num_classes: int,
+                 ignore_index: int = 255) -> Iterator[Tuple[dict, np.ndarray]]:
     """Check the labels of one image after the other and count its pixels.
 
     Args:
         dataset: A labelled mmseg dataset or a wrapper of such datasets.
         num_classes (int): Number of classes.
         ignore_index (int): Label without class. Defaults to 255.
-        max_images (int, optional): Look at the first so many masks only.
-            Defaults to None, all masks.
 
     Yields:
         tuple[dict, np.ndarray]: The data info of an image, and its labelled
@@ -139,13 +134,9 @@ def class_pixels(
             size than its image, or holds a value that is neither in
             [0, num_classes) nor ``ignore_index``.
     """
-    seen = 0
     for leaf in leaf_datasets(dataset):
         reader = MaskReader(leaf, 'train_dataloader.dataset.labeled')
         for index in range(len(leaf)):
-            if max_images is not None and seen >= max_images:
-                return
-            seen += 1
             info = leaf.get_data_info(index)
             yield info, _class_pixels(info, *reader(info), num_classes,
                                       ignore_index)

@@ -10,8 +10,10 @@ from typing import (Any, Dict, Iterable, Iterator, List, NamedTuple, Optional,
 import mmengine.registry
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import Registry
+from mmengine.runner import BaseLoop, Runner
 from torch.utils.data import DataLoader
 
+from ..datasets.loader_check import check_steps
 from ..value_check import did_you_mean
 from .config_parts import config_items
 from .signatures import arguments, misfits
@@ -77,7 +79,18 @@ def explain_build_errors(cfg: Config) -> Iterator[None]:
         builds = _builds(error)
         if not builds:
             raise
+        _check_train_loader(error)
         raise ConfigError(_explain(error, builds, cfg)) from error
+
+
+def _check_train_loader(error: Exception) -> None:
+    """Epochs without a batch are what schedules of no length come from."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        runner = frame.f_locals.get('self')
+        if isinstance(runner, Runner):
+            if isinstance(runner._train_loop, BaseLoop):
+                check_steps(runner.train_dataloader)
+            return
 
 
 def _builds(error: Exception) -> List[Building]:

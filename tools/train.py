@@ -17,7 +17,7 @@ from mmseg.registry import RUNNERS  # noqa: E402
 
 from prcl_mmseg.engine.build_errors import (  # noqa: E402
     explain_build_errors)
-from prcl_mmseg.engine.config_check import check_followers  # noqa: E402
+from prcl_mmseg.engine.hook_check import check_followers  # noqa: E402
 from prcl_mmseg.engine.launch import (  # noqa: E402
     explain_timeout, keep_freed_memory, leave_group)
 from prcl_mmseg.engine.resume import (  # noqa: E402

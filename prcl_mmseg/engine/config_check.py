@@ -2,104 +2,25 @@
 """Looks over the values of a config that MMEngine takes without a word.
 
 What a part of the model is given, its class checks. This is about what lies
-around it: schedule, data loaders, padding, hooks, evaluation.
+around it: schedule, data loaders, pipelines, padding.
 """
+import inspect
 import os.path as osp
 import re
 from functools import lru_cache
-from typing import (Any, Dict, Iterable, Iterator, List, Optional, Pattern,
-                    Tuple)
+from typing import Any, Iterable, Iterator, Pattern, Tuple
 
 from mmengine.config import Config
-from mmengine.runner import Runner
-from mmseg.registry import (DATASETS, HOOKS, METRICS, MODELS, TASK_UTILS,
-                            TRANSFORMS, VISUALIZERS)
+from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS, MODELS, TRANSFORMS
 
-from ..models import PrototypeBank
 from ..value_check import check_choice, check_number, did_you_mean, near
 from .config_parts import config_dicts, config_items
-from .hooks import MeanTeacherHook, PrototypeBankHook
-from .hooks.unwrap import unwrap_model
+from .config_rules import (BOOLS, BUILT_FROM, CHOICES, DICTS, ENDLESS, GREEDY,
+                           IGNORES, KEYS, LISTS, NEEDED, NEVER_NONE, NUMBERS,
+                           OWN_PACKAGE, PACKAGES, PADDINGS, PLAIN, WEIGHTS)
+from .hook_check import check_hooks
 from .signatures import arguments, misfits
-
-# Keys, and the bounds of check_number(); None is always left to its default.
-NUMBERS = {
-    'train_cfg.max_iters': dict(low=1, whole=True),
-    'train_cfg.max_epochs': dict(low=1, whole=True),
-    'train_cfg.val_interval': dict(low=1, whole=True),
-    'train_cfg.val_begin': dict(low=0, whole=True),
-    'auto_scale_lr.base_batch_size': dict(low=1, whole=True),
-    'log_processor.window_size': dict(low=1, whole=True),
-    '*_dataloader.batch_size': dict(low=1, whole=True),
-    '*_dataloader.num_workers': dict(low=0, whole=True),
-    'optim_wrapper.optimizer.lr': dict(low=0),
-    'optim_wrapper.optimizer.weight_decay': dict(low=0),
-    'optim_wrapper.accumulative_counts': dict(low=1, whole=True),
-    'optim_wrapper.paramwise_cfg.**_mult': dict(low=0),
-    'optim_wrapper.clip_grad.max_norm': dict(low=0, open_low=True),
-    'param_scheduler.*.begin': dict(low=0, whole=True),
-    'param_scheduler.*.power': dict(low=0),
-    'param_scheduler.*.eta_min': dict(low=0),
-    'randomness.seed': dict(low=0, whole=True),
-    'model.**.loss_weight': dict(low=0),
-    'model.**head.ignore_index': dict(whole=True),
-    'model.**head.threshold': dict(low=0, high=1),
-    'model.**data_preprocessor.mean.*': dict(),
-    'model.**data_preprocessor.std.*': dict(low=0, open_low=True),
-}
-BOOLS = ('**.by_epoch', 'resume', 'randomness.deterministic',
-         'randomness.diff_rank_seed', '*_dataloader.drop_last',
-         '*_dataloader.persistent_workers', '*_dataloader.pin_memory')
-CHOICES = {
-    'model.segmentor.test_cfg.mode': ('whole', 'slide'),
-    'env_cfg.mp_cfg.mp_start_method': ('fork', 'spawn', 'forkserver'),
-    'default_hooks.checkpoint.rule': ('greater', 'less'),
-    'log_level':
-    ('DEBUG', 'INFO', 'WARNING', 'WARN', 'ERROR', 'CRITICAL', 'FATAL'),
-}
-NEEDED = ('model', 'model.segmentor', 'train_cfg', 'train_dataloader',
-          'train_dataloader.dataset', 'optim_wrapper')
-# What MMEngine can't do without once it is given.
-NEVER_NONE = ('env_cfg', 'randomness')
-DICTS = ('env_cfg', 'randomness', '*_dataloader.sampler',
-         'optim_wrapper.paramwise_cfg.custom_keys.*',
-         'model.segmentor', 'model.teacher', 'model.strategy', 'model.terms',
-         'model.terms.*', 'model.strategy.strong_augment.transforms.*')
-LISTS = ('custom_hooks', 'param_scheduler', '**.pipeline', '*_pipeline')
-# Of dicts without a type, and of classes that take whatever they are given.
-KEYS = dict(
-    randomness=('seed', 'diff_rank_seed', 'deterministic'),
-    env_cfg=('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'),
-    **{
-        'optim_wrapper.paramwise_cfg':
-        ('custom_keys', 'bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult',
-         'flat_decay_mult', 'dwconv_decay_mult', 'dcn_offset_lr_mult',
-         'bypass_duplicate', 'num_layers', 'decay_rate', 'decay_type',
-         'layer_decay_rate')
-    })
-PLAIN = (bool, str, dict, Optional[bool], Optional[str], Optional[dict])
-BUILT_FROM = {
-    'model.**': (MODELS, TASK_UTILS),
-    '*_hooks.*': (HOOKS, ),
-    '*_evaluator**': (METRICS, ),
-    '*_dataloader.**pipeline.**': (TRANSFORMS, ),
-    '*_dataloader.dataset**': (DATASETS, )
-}
-GREEDY = {
-    'default_hooks.*': HOOKS,
-    'custom_hooks.*': HOOKS,
-    '*_evaluator': METRICS,
-    '*_evaluator.*': METRICS,
-    'visualizer': VISUALIZERS
-}
-OWN_PACKAGE = __name__.split('.')[0]
-# Whose hooks are known to move neither teacher nor prototypes.
-PACKAGES = ('mmengine', 'mmseg', OWN_PACKAGE)
-# Scores of mmseg's IoUMetric, by its iou_metrics.
-SCORES = dict(
-    mIoU=('mIoU', 'mAcc'),
-    mDice=('mDice', 'mAcc'),
-    mFscore=('mFscore', 'mPrecision', 'mRecall'))
 
 
 def check_config(cfg: Config, training: bool = True) -> None:
@@ -111,12 +32,17 @@ def check_config(cfg: Config, training: bool = True) -> None:
     """
     if training:
         _check_needed(cfg)
+    own = _is_own(MODELS.module_dict.get((cfg.get('model') or {}).get('type')))
     for key, value in _items(cfg, training):
+        if key.startswith('model.') and not own:
+            continue
         _check_kind(key, value)
         _check_names(key, value)
         _check_own(key, value)
         for pattern, bounds in NUMBERS.items():
-            if value is not None and _matches(key, [pattern]):
+            # A class of the user's may take several.
+            several = '**' in pattern and isinstance(value, (list, tuple))
+            if value is not None and not several and _matches(key, [pattern]):
                 check_number(key, value, **bounds)
         if value is not None and _matches(key, BOOLS):
             check_choice(key, value, (True, False))
@@ -125,20 +51,21 @@ def check_config(cfg: Config, training: bool = True) -> None:
             check_choice(key, value, CHOICES[key])
         if key.endswith('_dataloader') and isinstance(value, dict):
             _check_workers(key, value)
-        if key.endswith('.pipeline') and isinstance(value, list):
+        if key in ENDLESS and value == 'InfiniteSampler':
+            raise ValueError(f'{key}={value!r} would never end; use '
+                             "'DefaultSampler'")
+        if isinstance(value, dict) and 'pipeline' in value:
             _check_order(key, value)
     if training:
         _check_padding(cfg)
-        hooks = _hooks(cfg)
-        _check_intervals(hooks)
-        _check_save_best(cfg, hooks)
+        check_hooks(cfg)
 
 
 def check_files(cfg: Config) -> None:
     """Raise FileNotFoundError if weights to start from do not exist."""
     wanted = {'load_from': cfg.get('load_from')}
     for key, value in config_items(cfg._cfg_dict):
-        if key.endswith('.pretrained') and isinstance(value, str):
+        if key.endswith('.pretrained') and str(value).endswith(WEIGHTS):
             wanted[key] = value
         if isinstance(value, dict) and value.get('type') == 'Pretrained':
             wanted[f'{key}.checkpoint'] = value.get('checkpoint')
@@ -192,10 +119,6 @@ def _check_needed(cfg: Config) -> None:
         raise ValueError(
             f'train_cfg.by_epoch={cfg.train_cfg.by_epoch!r}: the type '
             f'{cfg.train_cfg.type!r} says so already; give one of the two')
-    sampler = (cfg.get('val_dataloader') or {}).get('sampler') or {}
-    if sampler.get('type') == 'InfiniteSampler':
-        raise ValueError("val_dataloader.sampler.type='InfiniteSampler' would "
-                         "never end; use 'DefaultSampler'")
 
 
 def _check_kind(key: str, value: Any) -> None:
@@ -217,7 +140,8 @@ def _check_names(key: str, value: Any) -> None:
     known = KEYS.get(key, ())
     for pattern, registry in GREEDY.items():
         kind = value.get('type')
-        if _matches(key, [pattern]) and isinstance(kind, str):
+        if _matches(key, [pattern]) and isinstance(kind, str) and _is_known(
+                registry.get(kind)):
             known = arguments(registry.get(kind))
     for name in value:
         if name not in (*known, 'type', '_scope_') and near(name, known):
@@ -231,35 +155,49 @@ def _check_own(key: str, value: Any) -> None:
     They check their numbers themselves.
     """
     name = value.get('type') if isinstance(value, dict) else None
+    if not isinstance(name, str):
+        return
     registries = next((found for pattern, found in BUILT_FROM.items()
                        if _matches(key, [pattern])), ())
     for registry in registries:
         kind = registry.module_dict.get(name)
-        wrong = []
-        if getattr(kind, '__module__', '').startswith(OWN_PACKAGE):
-            wrong = misfits(kind, value, PLAIN)
+        wrong = misfits(kind, value, PLAIN) if _is_own(kind) else []
         if wrong:
             raise ValueError(f'{key}: {" and ".join(wrong)}')
 
 
-def _check_order(key: str, pipeline: List[Any]) -> None:
-    """Images are loaded first and packed last."""
-    names = [
-        item.get('type') if isinstance(item, dict) else None
-        for item in pipeline
-    ]
-    if 'PackSegInputs' in names[:-1]:
-        raise ValueError(f'{key}: PackSegInputs is in place '
-                         f'{names.index("PackSegInputs")} of {names}, but '
-                         'must be the last')
-    if not names or not isinstance(names[0], str):
+def _check_order(key: str, dataset: dict) -> None:
+    """Images are loaded first and packed last, if they are files."""
+    kind = DATASETS.module_dict.get(dataset.get('type'))
+    if not inspect.isclass(kind) or not issubclass(
+            kind, BaseSegDataset) or not _is_known(kind):
         return
-    first = TRANSFORMS.get(names[0])
-    if first is not None and first.__module__.split('.')[0] in (
-            'mmcv', 'mmseg') and 'Load' not in names[0].replace(
-                'LoadAnnotations', ''):
-        raise ValueError(f'{key} begins with {names[0]}, which needs an '
-                         "image; put dict(type='LoadImageFromFile') first")
+    pipeline = dataset['pipeline']
+    names = [item.get('type') if isinstance(item, dict) else None
+             for item in pipeline]
+    kinds = [TRANSFORMS.get(name) if isinstance(name, str) else None
+             for name in names]
+    if 'PackSegInputs' in names:
+        place = names.index('PackSegInputs')
+        after = [name for name, kind in zip(names[place + 1:],
+                                            kinds[place + 1:])
+                 if _is_known(kind)]
+        if after:
+            raise ValueError(f'{key}.pipeline: {after} stand behind '
+                             'PackSegInputs; make that the last')
+    loads = names and names[0] != 'LoadAnnotations' and 'Load' in str(names[0])
+    if names and _is_known(kinds[0]) and not loads:
+        raise ValueError(f'{key}.pipeline begins with {names[0]}, which needs '
+                         "an image; put dict(type='LoadImageFromFile') first")
+
+
+def _is_own(kind: Any) -> bool:
+    return getattr(kind, '__module__', '').startswith(OWN_PACKAGE)
+
+
+def _is_known(kind: Any) -> bool:
+    """Whether a class is of a package that takes what it says."""
+    return getattr(kind, '__module__', '').split('.')[0] in PACKAGES
 
 
 def _check_workers(key: str, loader: dict) -> None:
@@ -281,8 +219,7 @@ def _check_workers(key: str, loader: dict) -> None:
 def _check_padding(cfg: Config) -> None:
     """Padding of masks must be ignored, not be a class."""
     heads = [
-        part for part in config_dicts(cfg.model)
-        if 'loss_decode' in part and 'num_classes' in part
+        part for part in config_dicts(cfg.model) if 'loss_decode' in part
     ]
     ignored = sorted({part.get('ignore_index', 255) for part in heads})
     if len(ignored) > 1:
@@ -292,100 +229,11 @@ def _check_padding(cfg: Config) -> None:
     for key, value in config_items(cfg._cfg_dict):
         if '.unlabeled.' in key or not isinstance(value, int):
             continue
-        if key.endswith('.ignore_index') and value != index and not \
-                key.startswith('model.') and '_pipeline.' not in key:
+        if value != index and _matches(key, IGNORES):
             raise ValueError(f'{key}={value}, but the heads have '
                              f'ignore_index={index}; set it to {index}')
-        if not key.startswith(('model.', 'train_dataloader.')):
-            continue
-        if value != index and key.endswith(('.seg_pad_val', '.pad_val.seg')):
+        if value != index and _matches(key, PADDINGS):
             raise ValueError(
                 f'{key}={value}: padding would be labelled as class {value}, '
                 f'since the heads have ignore_index={index}; set it to '
                 f'{index}')
-
-
-def _hooks(cfg: Config) -> Dict[str, dict]:
-    hooks = dict(cfg.get('default_hooks') or {})
-    found = {f'default_hooks.{name}': hook for name, hook in hooks.items()}
-    custom = cfg.get('custom_hooks') or []
-    found.update({
-        f'custom_hooks.{index}': hook
-        for index, hook in enumerate(custom)
-    })
-    for key, hook in found.items():
-        if hook is not None and (not isinstance(hook, dict)
-                                 or 'type' not in hook):
-            raise ValueError(f'{key}={hook!r} must be a dict with a type')
-    return {key: hook for key, hook in found.items() if hook}
-
-
-def _check_intervals(hooks: Dict[str, dict]) -> None:
-    for key, hook in hooks.items():
-        for name in ('interval', 'max_keep_ckpts'):
-            # To MMEngine, -1 is never or all.
-            if hook.get(name, -1) != -1:
-                check_number(f'{key}.{name}', hook[name], 1)
-
-
-def check_followers(runner: Runner) -> None:
-    """Teacher and prototypes move by hooks, once a step.
-
-    Args:
-        runner (Runner): Before the training.
-
-    Raises:
-        ValueError: If a hook that the model needs is missing, unless one of
-            the user's own may do its work, or is there twice.
-    """
-    model = unwrap_model(runner.model)
-    teacher = getattr(model, 'teacher', None)
-    banked = [
-        f'model.terms.{name}'
-        for name, term in getattr(model, 'terms', {}).items() if any(
-            isinstance(module, PrototypeBank) for module in term.modules())
-    ]
-    own = any(
-        type(hook).__module__.split('.')[0] not in PACKAGES
-        for hook in runner.hooks)
-    for hook_class, needs, part in (
-        (MeanTeacherHook, teacher is not None, 'model.teacher'),
-        (PrototypeBankHook, bool(banked), ' and '.join(banked))):
-        count = sum(isinstance(hook, hook_class) for hook in runner.hooks)
-        name = hook_class.__name__
-        if needs and count == 0 and not own:
-            raise ValueError(
-                f'custom_hooks={runner.cfg.get("custom_hooks")} has no '
-                f'{name}, so {part} would never move; add '
-                f'dict(type={name!r}), as configs/_base_/default_runtime.py '
-                'does')
-        if needs and count > 1:
-            raise ValueError(
-                f'custom_hooks: {name} is there {count} times, so {part} '
-                'would move more than once a step, not once; remove all but '
-                'one')
-
-
-def _check_save_best(cfg: Config, hooks: Dict[str, dict]) -> None:
-    """The score to choose checkpoints by must be one of the evaluator's."""
-    metrics = cfg.get('val_evaluator') or []
-    metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
-    scores: List[str] = []
-    for index, metric in enumerate(metrics):
-        if not isinstance(metric, dict) or metric.get('type') != 'IoUMetric':
-            # Others say themselves what they score.
-            return
-        wanted = metric.get('iou_metrics', ['mIoU'])
-        for name in [wanted] if isinstance(wanted, str) else wanted:
-            if name not in SCORES:
-                raise ValueError(
-                    f'val_evaluator.iou_metrics={wanted!r}: {name!r} is not '
-                    f'known; use some of {list(SCORES)}')
-            scores += [*SCORES[name], 'aAcc']
-    for key, hook in hooks.items():
-        best = hook.get('save_best')
-        for name in [best] if isinstance(best, str) else best or []:
-            if name != 'auto' and name.split('/')[-1] not in scores:
-                raise ValueError(
-                    f'{key}.save_best={name!r} is no score of val_evaluator; '
-                    f'{did_you_mean(name, sorted(set(scores)))}')

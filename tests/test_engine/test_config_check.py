@@ -9,7 +9,8 @@ from mmseg.registry import HOOKS, MODELS
 from tiny import build
 
 from prcl_mmseg.engine import MeanTeacherHook, PrototypeBankHook
-from prcl_mmseg.engine.config_check import check_config, check_followers
+from prcl_mmseg.engine.config_check import check_config
+from prcl_mmseg.engine.hook_check import check_followers
 
 
 def make_config(**changes) -> Config:
@@ -81,6 +82,15 @@ class TakesAll(Hook):
              direction=['horizontal', 'vertical']),
         dict(type='PackSegInputs')]),
     ('model.strategy', dict(type='WeakToStrong', strong_augment=None)),
+    # The images are made by a wrapper of the user's, or of others.
+    ('train_dataloader.dataset', dict(
+        type='MultiImageMixDataset',
+        dataset=dict(type='MyDataset', pipeline=[dict(type='Resize')]),
+        pipeline=[dict(type='RandomMosaic'), dict(type='PackSegInputs')])),
+    ('custom_hooks', [dict(type='TakesAll', size=3)]),
+    ('model.segmentor.decode_head.loss_decode', dict(loss_weight=[1, 2])),
+    ('model.segmentor.backbone', dict(pretrained='laion')),
+    ('my_settings', dict(ignore_index=0, loss_weight=-1)),
     ('my_settings', dict(max_iters=-5, type='NoClass')),
 ])
 def test_no_mistake(key, value):

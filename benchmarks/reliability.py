@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 import torch  # noqa: E402
 from prettytable import PrettyTable  # noqa: E402
 
-import prcl_mmseg  # noqa: E402, F401
+from prcl_mmseg.engine.resume import find_resumable  # noqa: E402
 
 ITERATIONS = 24
 # Often a checkpoint, so that kills often fall into its writing.
@@ -117,19 +117,13 @@ def _kill_one_training(home: Path, config: Path, rng: random.Random,
             break
         row['kills'] += 1
         row['while_writing'] += bool(list(work.glob('*.part')))
-        _count_resumed(config, work, log, row)
+        start = find_resumable(str(work))
+        row['resumed'] += start is not None
     process = train(config, work, log)
     if process.wait():
         raise SystemExit(f'{work} does not end; see {log}')
     row['equal'] += _equal(home / 'whole', work)
     print(row, flush=True)
-
-
-def _count_resumed(config: Path, work: Path, log: Path, row: dict) -> None:
-    """Whether what the kill left is enough to go on, as the tool sees it."""
-    from prcl_mmseg.engine.resume import find_resumable
-    start = find_resumable(str(work))
-    row['resumed'] += start is not None and start.resume
 
 
 def _equal(one: Path, other: Path) -> bool:

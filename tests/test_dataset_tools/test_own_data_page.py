@@ -142,7 +142,8 @@ def test_ready_leaf_reads_the_template(project, name):
     lists = project / 'splits/custom'
     lists.mkdir(parents=True)
     (lists / 'labeled.txt').write_text('im1\nmore/im 3.jpg\n')
-    (lists / 'unlabeled.txt').write_text('im20\n')
+    (lists / 'unlabeled.txt').write_text('im20\nim1\n')
+    (lists / 'val.txt').write_text('im1\n')
     cfg.train_dataloader.dataset.labeled.label_map = {255: 1}
     semi = DATASETS.build(cfg.train_dataloader.dataset)
     assert len(semi.labeled) == 2 and len(semi.unlabeled) == 1

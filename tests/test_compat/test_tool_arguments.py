@@ -72,7 +72,8 @@ def test_amp_that_cannot_work(tmp_path, monkeypatch, capsys, gpu, wrapper,
                               message):
     config = tmp_path / 'config.py'
     config.write_text(
-        'model = train_cfg = train_dataloader = dict()\n'
+        'model = train_cfg = dict()\n'
+        'train_dataloader = dict(dataset=dict())\n'
         f'optim_wrapper = dict(type={wrapper!r}, optimizer=dict())')
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: gpu)
     monkeypatch.setenv('LOCAL_RANK', '0')

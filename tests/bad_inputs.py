@@ -317,6 +317,12 @@ LINES = [
     ('two_means_of_three_channels', 'segmentor["data_preprocessor"]["mean"] '
      '= [1, 2]\nmodel["segmentor"] = segmentor',
      'data_preprocessor', 'mean', '2', 'std'),
+    ('default_padding_beside_another_ignore_index',
+     'segmentor["data_preprocessor"].pop("seg_pad_val")\n'
+     'for head in ("decode_head", "auxiliary_head"):\n'
+     '    segmentor[head]["ignore_index"] = 0\n'
+     'model["segmentor"] = segmentor',
+     'data_preprocessor.seg_pad_val', '255', 'ignore_index=0'),
     ('std_of_a_channel', 'segmentor["data_preprocessor"]["std"] = '
      '[1, 1, 0]\nmodel["segmentor"] = segmentor',
      'model.segmentor.data_preprocessor.std', '0', 'above 0'),

@@ -18,7 +18,8 @@ from ..value_check import check_choice, check_number, did_you_mean, near
 from .config_parts import config_dicts, config_items
 from .config_rules import (BOOLS, BUILT_FROM, CHOICES, DICTS, ENDLESS, GREEDY,
                            IGNORES, KEYS, LISTS, NEEDED, NEVER_NONE, NUMBERS,
-                           OWN_PACKAGE, PACKAGES, PADDINGS, PLAIN, WEIGHTS)
+                           OWN_PACKAGE, PACKAGES, PADDING_TYPES, PADDINGS,
+                           PLAIN, WEIGHTS)
 from .hook_check import check_hooks
 from .signatures import arguments, misfits
 
@@ -227,6 +228,8 @@ def _check_padding(cfg: Config) -> None:
                          f'{ignored}; give all the same')
     index = ignored[0] if ignored else 255
     for key, value in config_items(cfg._cfg_dict):
+        if isinstance(value, dict) and value.get('type') in PADDING_TYPES:
+            key, value = f'{key}.seg_pad_val', value.get('seg_pad_val', 255)
         if '.unlabeled.' in key or not isinstance(value, int):
             continue
         if value != index and _matches(key, IGNORES):
@@ -234,6 +237,6 @@ def _check_padding(cfg: Config) -> None:
                              f'ignore_index={index}; set it to {index}')
         if value != index and _matches(key, PADDINGS):
             raise ValueError(
-                f'{key}={value}: padding would be labelled as class {value}, '
+                f'{key}={value}: padding would have the label {value}, '
                 f'since the heads have ignore_index={index}; set it to '
                 f'{index}')

@@ -47,6 +47,9 @@ NEEDED = ('model', 'model.segmentor', 'train_cfg', 'train_dataloader',
           'train_dataloader.dataset', 'optim_wrapper')
 PADDINGS = ('model.**.seg_pad_val', 'train_dataloader.**.seg_pad_val',
             'train_dataloader.**.pad_val.seg')
+# Whose seg_pad_val is 255 unless it is set.
+PADDING_TYPES = ('SegDataPreProcessor', 'MultiChannelSegDataPreProcessor',
+                 'RandomRotate')
 IGNORES = ('*_dataloader.**.ignore_index', '*_evaluator.**ignore_index')
 WEIGHTS = ('.pth', '.pt', '.pkl', '.safetensors')
 ENDLESS = ('val_dataloader.sampler.type', 'test_dataloader.sampler.type')

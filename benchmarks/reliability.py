@@ -99,9 +99,9 @@ def attack_by_kills(folder: Path, count: int, seed: int) -> List[dict]:
                    resumed=0, trainings=0, equal=0)
         while row['kills'] < count // 2:
             _kill_one_training(home, config, rng, count // 2, row)
-        row['bit_equal'] = f'{row.pop("equal")} of {row["trainings"]}' \
-            if workers == 0 else '-'
-        rows.append(row)
+        equal = f'{row.pop("equal")} of {row["trainings"]}'
+        # Workers draw their crops in an order of their own.
+        rows.append(dict(row, bit_equal='-' if workers else equal))
     return rows
 
 

@@ -102,3 +102,9 @@ def did_you_mean(word: Any, known: Iterable[str], listed: bool = True) -> str:
     if listed and known:
         return f'there are {", ".join(map(repr, known))}'
     return ''
+
+
+def listed(names: Sequence[Any], most: int = 8) -> str:
+    """The first names in one line, and how many more there are."""
+    more = f' and {len(names) - most} more' if len(names) > most else ''
+    return ', '.join(map(str, names[:most])) + more

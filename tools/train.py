@@ -1,6 +1,7 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Train a model: ``python tools/train.py CONFIG``."""
 import argparse
+import os.path as osp
 import sys
 from pathlib import Path
 
@@ -11,17 +12,17 @@ import prcl_mmseg  # noqa: E402, F401
 
 import torch  # noqa: E402
 from mmengine.config import Config  # noqa: E402
-from mmengine.dist import is_main_process  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
 from mmseg.registry import RUNNERS  # noqa: E402
 
 from prcl_mmseg.engine.build_errors import (  # noqa: E402
     explain_build_errors)
 from prcl_mmseg.engine.hook_check import check_followers  # noqa: E402
+from prcl_mmseg.engine import CheckpointHook  # noqa: E402
 from prcl_mmseg.engine.launch import (  # noqa: E402
     explain_timeout, keep_freed_memory, leave_group)
 from prcl_mmseg.engine.resume import (  # noqa: E402
-    Start, choose_start, delete_checkpoints, saved_checkpoints)
+    Start, choose_start, saved_checkpoints)
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     add_common_arguments, load_config)
 
@@ -77,13 +78,18 @@ def find_start(args: argparse.Namespace, cfg: Config) -> Start:
                              'give one of them')
         return choose_start(cfg, 'load_from' in (args.cfg_options or {}))
     saved = saved_checkpoints(cfg.work_dir)
+    load_from = cfg.get('load_from')
+    if args.overwrite and load_from and osp.abspath(load_from) in map(
+            osp.abspath, saved):
+        raise ValueError(f'--overwrite would delete load_from={load_from!r}; '
+                         'choose another --work-dir')
     if saved and not args.overwrite:
         raise ValueError(
             f'{cfg.work_dir} has checkpoints of an earlier training '
             f'({len(saved)}, such as {saved[0]}). Go on from the last one '
             'with --resume, or choose another --work-dir, or start over with '
             '--overwrite, which deletes them')
-    return Start(False, cfg.get('load_from'), [])
+    return Start(False, load_from, [])
 
 
 def main() -> None:
@@ -99,8 +105,9 @@ def main() -> None:
         runner._resume, runner._load_from = start.resume, start.load_from
         for note in start.notes:
             runner.logger.warning(note)
-        if args.overwrite and is_main_process():
-            delete_checkpoints(cfg.work_dir)
+        for hook in runner.hooks:
+            if isinstance(hook, CheckpointHook):
+                hook.overwrite = args.overwrite
         try:
             runner.train()
         except SystemExit as end:  # Saved on a signal.

@@ -29,7 +29,9 @@ def infer_on_any_image() -> None:
     def add_any_datasample(self, name: str, image: np.ndarray, *args,
                            out_file: Optional[str] = None, **kwargs) -> None:
         if image.dtype != np.uint8 or image.shape[2:] != (3, ):
-            image = displayable(image)
+            # Here it comes as RGB, and there as BGR.
+            image = displayable(
+                image[..., ::-1] if image.shape[2:] == (3, ) else image)
         # The inferencer names it as the image is named.
         if out_file is not None and not cv2.haveImageWriter(out_file):
             out_file += '.png'

@@ -2,6 +2,7 @@
 """A file appears under its name when it is complete, not before."""
 import os
 import os.path as osp
+import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Iterator, Union
@@ -11,7 +12,9 @@ UNFINISHED = '.part'
 
 
 @contextmanager
-def whole_file(path: Union[str, Path], mode: str = 'wb',
+def whole_file(path: Union[str, Path],
+               mode: str = 'wb',
+               durable: bool = False,
                **options) -> Iterator[Any]:
     """Open a file for writing that takes its name when the block ends.
 
@@ -21,6 +24,8 @@ def whole_file(path: Union[str, Path], mode: str = 'wb',
     Args:
         path (str | Path): The file.
         mode (str): See ``open``. Defaults to 'wb'.
+        durable (bool): Wait until the disk has it, so that it also survives
+            a failure of the machine. Defaults to False.
         **options: Those of ``open``.
     """
     target = osp.realpath(path)
@@ -32,8 +37,11 @@ def whole_file(path: Union[str, Path], mode: str = 'wb',
     try:
         with open(draft, mode, **options) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        if osp.exists(target):
+            shutil.copymode(target, draft)
         os.replace(draft, target)
     except BaseException:
         with suppress(FileNotFoundError):
@@ -50,7 +58,8 @@ def write_files_whole() -> None:
 
 def _put(self, obj: bytes, filepath: Union[str, Path]) -> None:
     os.makedirs(osp.dirname(filepath) or '.', exist_ok=True)
-    with whole_file(filepath) as file:
+    durable = str(filepath).endswith('.pth')
+    with whole_file(filepath, durable=durable) as file:
         file.write(obj)
 
 

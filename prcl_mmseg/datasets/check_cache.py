@@ -3,10 +3,11 @@ import json
 import logging
 import os
 import os.path as osp
-from contextlib import suppress
 from typing import Any, List, Optional, Sequence
 
 from mmengine.logging import print_log
+
+from ..compat import whole_file
 
 # Another number whenever the results mean something else.
 _VERSION = 1
@@ -64,19 +65,15 @@ class CheckCache:
         if self.path is None or not self._changed:
             return
         content = json.dumps(dict(version=_VERSION, results=self._results))
-        staging = f'{self.path}.{os.getpid()}'
         try:
-            with open(staging, 'w', encoding='utf-8') as file:
+            with whole_file(self.path, 'w', encoding='utf-8') as file:
                 file.write(content)
-            os.replace(staging, self.path)
         except OSError as error:
             print_log(
                 f'The data will be checked again next time, since '
                 f'{self.path} cannot be written ({error}).',
                 logger='current',
                 level=logging.DEBUG)
-            with suppress(OSError):
-                os.remove(staging)
             return
         self._changed = False
 
@@ -100,6 +97,10 @@ def _read(path: str) -> Optional[dict]:
         with open(path, encoding='utf-8') as file:
             content = json.load(file)
         known = content['version'] == _VERSION
-        return dict(content['results']) if known else {}
-    except (OSError, ValueError, KeyError, TypeError):
+        results = content['results'] if known else {}
+        for found in results.values():
+            for stamps, _ in found.values():
+                list(stamps)
+        return results
+    except (AttributeError, KeyError, OSError, TypeError, ValueError):
         return None

@@ -1,9 +1,10 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 import logging
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional
 
 from mmengine.logging import print_log
 
+from ..value_check import listed
 from .check_cache import CheckCache
 from .file_check import FileLook, check_files, shared_files
 from .label_check import LabelSurvey, survey_labels
@@ -126,8 +127,8 @@ def _tell_of_void(key: str, survey: LabelSurvey) -> None:
             'Correct the masks, or `ignore_index`, `label_map` and '
             '`reduce_zero_label`.')
     _warn(f'`{key}`: {len(survey.void)} mask(s) have no labelled pixel and '
-          f'count for nothing: {_some(survey.void)}. Correct the masks, or '
-          'take the images out of the list.')
+          f'count for nothing: {listed(survey.void, _SHOWN)}. Correct the '
+          'masks, or take the images out of the list.')
 
 
 def _tell_of_shared(looks: Dict[str, dict]) -> None:
@@ -145,12 +146,7 @@ def _tell_of_shared(looks: Dict[str, dict]) -> None:
                          f'the UnlabeledDataset in `{key}`')
             _warn(f'{len(pairs)} of {len(looks[scored])} images of `{scored}` '
                   f'are in `{key}` as well, so that their scores say little '
-                  f'about new images: {_some(names)}. {cure}.')
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f', ... ({len(names)})' if len(names) > _SHOWN else ''
-    return ', '.join(names[:_SHOWN]) + more
+                  f'about new images: {listed(names, _SHOWN)}. {cure}.')
 
 
 def _warn(message: str) -> None:

@@ -6,6 +6,7 @@ from typing import (Any, Container, Dict, Iterator, List, Mapping, NamedTuple,
 import numpy as np
 from mmengine.logging import print_log
 
+from ..value_check import listed
 from .check_cache import CheckCache
 from .mask_reader import MaskReader
 from .pipeline_check import leaf_datasets
@@ -166,7 +167,7 @@ def check_class_count(dataset_metainfo: Mapping[str, Any],
         raise ValueError(
             f'`model.num_classes` is {num_classes}, but '
             f'`metainfo.classes` of `{key}` names {len(classes)} classes: '
-            f'{_shorten(classes)}. Set `model.num_classes={len(classes)}`, or '
+            f'{listed(classes)}. Set `model.num_classes={len(classes)}`, or '
             'correct `metainfo.classes`.')
 
 
@@ -184,7 +185,7 @@ def log_class_histogram(histogram: np.ndarray,
     names = [str(name) for name in classes or range(len(histogram))]
     if len(names) != len(histogram):
         raise ValueError(f'`histogram` has {len(histogram)} classes but '
-                         f'`classes` names {len(names)}: {_shorten(names)}. '
+                         f'`classes` names {len(names)}: {listed(names)}. '
                          'Pass the names of the same dataset.')
     width = max(map(len, ['class', *names]))
     total = max(int(histogram.sum()), 1)
@@ -223,7 +224,7 @@ def _class_pixels(info: dict, values: Sequence[int], counts: Sequence[int],
     if wrong:
         raise ValueError(
             f'The mask {info["seg_map_path"]} holds the values '
-            f'{_shorten(wrong)}, but labels must lie in '
+            f'{listed(wrong)}, but labels must lie in '
             f'[0, {num_classes - 1}] (num_classes={num_classes}) or equal '
             f'ignore_index={ignore_index}. '
             f'{_cure(wrong, num_classes, ignore_index)}')
@@ -245,8 +246,3 @@ def _cure(wrong: Sequence[int], num_classes: int, ignore_index: int) -> str:
             '`reduce_zero_label=True` if labels start at 1, or set '
             f'`ignore_index` (now {ignore_index}) to the label without '
             'class.')
-
-
-def _shorten(values: Sequence[Any]) -> str:
-    shown = ', '.join(map(str, values[:10]))
-    return f'{shown}, ...' if len(values) > 10 else shown

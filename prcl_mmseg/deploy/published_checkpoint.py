@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..finite import not_finite
 from ..models.decode_heads import unwrap_heads
+from ..value_check import listed
 from ..version import __version__
 
 TEACHER = 'networks.teacher.module.'
@@ -72,7 +73,7 @@ def publish(state_dict: Dict[str, Tensor], meta: dict, path: str) -> str:
     broken = not_finite(state_dict)
     if broken:
         raise ValueError(
-            f'the checkpoint has NaN or infinite weights in {broken[:5]}; '
+            f'the checkpoint has NaN or infinite weights in {listed(broken)}; '
             'publish an earlier one')
     weights = OrderedDict(
         (name, weight.detach().cpu().clone())

@@ -174,6 +174,9 @@ def _check_order(key: str, dataset: dict) -> None:
             kind, BaseSegDataset) or not _is_known(kind):
         return
     pipeline = dataset['pipeline']
+    if not isinstance(pipeline, (list, tuple)):
+        raise ValueError(f'{key}.pipeline={pipeline!r} must be a list of '
+                         'transforms')
     names = [item.get('type') if isinstance(item, dict) else None
              for item in pipeline]
     kinds = [TRANSFORMS.get(name) if isinstance(name, str) else None
@@ -186,7 +189,10 @@ def _check_order(key: str, dataset: dict) -> None:
         if after:
             raise ValueError(f'{key}.pipeline: {after} stand behind '
                              'PackSegInputs; make that the last')
-    loads = names and names[0] != 'LoadAnnotations' and 'Load' in str(names[0])
+    first = str(names[0]) if names else ''
+    # Wrappers such as RandomChoice may load in what they wrap.
+    loads = first != 'LoadAnnotations' and 'Load' in first or 'transforms' in (
+        pipeline[0] if names else ())
     if names and _is_known(kinds[0]) and not loads:
         raise ValueError(f'{key}.pipeline begins with {names[0]}, which needs '
                          "an image; put dict(type='LoadImageFromFile') first")
@@ -222,7 +228,11 @@ def _check_padding(cfg: Config) -> None:
     heads = [
         part for part in config_dicts(cfg.model) if 'loss_decode' in part
     ]
-    ignored = sorted({part.get('ignore_index', 255) for part in heads})
+    # None is MMSegmentation's default, too.
+    ignored = sorted({
+        255 if part.get('ignore_index') is None else part['ignore_index']
+        for part in heads
+    })
     if len(ignored) > 1:
         raise ValueError(f'model: the heads have different ignore_index '
                          f'{ignored}; give all the same')

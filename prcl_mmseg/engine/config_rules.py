@@ -50,7 +50,7 @@ PADDINGS = ('model.**.seg_pad_val', 'train_dataloader.**.seg_pad_val',
 # Whose seg_pad_val is 255 unless it is set.
 PADDING_TYPES = ('SegDataPreProcessor', 'MultiChannelSegDataPreProcessor',
                  'RandomRotate')
-IGNORES = ('*_dataloader.**.ignore_index', '*_evaluator.**ignore_index')
+IGNORES = ('*_dataloader.**.ignore_index', 'val_evaluator.**ignore_index')
 WEIGHTS = ('.pth', '.pt', '.pkl', '.safetensors')
 ENDLESS = ('val_dataloader.sampler.type', 'test_dataloader.sampler.type')
 # What MMEngine can't do without once it is given.

@@ -4,6 +4,7 @@ from typing import Dict, List
 
 from mmengine.config import Config
 from mmengine.runner import Runner
+from mmseg.registry import HOOKS
 
 from ..models import PrototypeBank
 from ..value_check import check_number, did_you_mean
@@ -26,6 +27,10 @@ def check_hooks(cfg: Config) -> None:
         cfg (Config): Config of a training.
     """
     for key, hook in _hooks(cfg).items():
+        kind = HOOKS.get(hook['type']) if isinstance(hook['type'], str) else \
+            hook['type']
+        if getattr(kind, '__module__', '').split('.')[0] not in PACKAGES:
+            continue
         for name in ('interval', 'max_keep_ckpts'):
             # To MMEngine, -1 is never or all.
             if hook.get(name, -1) != -1:
@@ -67,8 +72,7 @@ def check_followers(runner: Runner) -> None:
         if needs and count > 1:
             raise ValueError(
                 f'custom_hooks: {name} is there {count} times, so {part} '
-                'would move more than once a step, not once; remove all but '
-                'one')
+                'would move more than once a step; remove all but one')
 
 
 def _hooks(cfg: Config) -> Dict[str, dict]:

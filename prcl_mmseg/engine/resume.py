@@ -13,7 +13,7 @@ from mmengine.runner import CheckpointLoader
 
 POINTER = 'last_checkpoint'
 # Such as iter_2500.pth and best_mIoU_iter_2500.pth.
-_NAME = re.compile(r'(best_)?\w*?_(\d+)\.pth')
+_NAME = re.compile(r'(best_\w+_)?(?:iter|epoch)_(\d+)\.pth')
 
 
 class Start(NamedTuple):
@@ -87,7 +87,7 @@ def find_resumable(work_dir: str) -> Optional[Start]:
     """Resume from the newest intact checkpoint of a work dir.
 
     That is the one that ``last_checkpoint`` names, unless a cut spoiled
-    either.
+    either. In a copied folder it names that of the original.
 
     Returns:
         Start: None if no training saved anything there.
@@ -95,25 +95,29 @@ def find_resumable(work_dir: str) -> Optional[Start]:
     Raises:
         ValueError: If there are checkpoints, but none is intact.
     """
-    saved = saved_checkpoints(work_dir)
-    candidates = {path: repr(path) for path in saved}
+    candidates = saved_checkpoints(work_dir)
     pointer, notes = osp.join(work_dir, POINTER), []
     if osp.isfile(pointer):
         named = Path(pointer).read_text(errors='replace').strip()
-        candidates = {
-            named: f'{pointer} names {named[:200]!r}',
-            **{path: repr(path) for path in saved if path != named}
-        }
-    elif saved:
+        here = osp.join(work_dir, osp.basename(named))
+        if here in candidates:
+            candidates.remove(here)
+            candidates.insert(0, here)
+        elif candidates:
+            notes.append(f'{pointer} names {named[:200]!r}: there is no such '
+                         'file')
+        else:
+            candidates = [named]
+    elif candidates:
         notes.append(f'{pointer} is missing')
-    for path, name in candidates.items():
+    for path in candidates:
         fault = fault_of(path)
         if fault is None:
             if notes:
                 notes.append('The training goes on from the newest intact '
                              f'checkpoint, {path}')
             return Start(True, path, notes)
-        notes.append(f'{name}: {fault}')
+        notes.append(f'{path[:200]!r}: {fault}')
     if not candidates:
         return None
     lines = '\n'.join(f'  {note}' for note in notes)

@@ -7,7 +7,6 @@ from mmengine.logging import print_log
 
 # Of the training, where the configured warm-up does not fit into it.
 SHARE = 0.1
-WARM_UPS = ('LinearLR', 'ConstantLR')
 
 
 def fit_warm_up(cfg: Config) -> None:
@@ -25,26 +24,23 @@ def fit_warm_up(cfg: Config) -> None:
     schedulers = cfg.get('param_scheduler') or []
     if isinstance(schedulers, dict):
         schedulers = [schedulers]
-    schedulers = [
+    timed = [
         item for item in schedulers
         if isinstance(item, dict) and not item.get('by_epoch', True)
     ]
-    marks = [item.get('begin', 0) for item in schedulers] + [
-        item.get('end') for item in schedulers if item.get('type') in WARM_UPS
-    ]
-    marks = [mark for mark in marks if isinstance(mark, int)]
-    if not isinstance(max_iters, int) or max_iters < 1 or max(
-            marks, default=0) < max_iters:
+    if not isinstance(max_iters, int) or max_iters < 1 or not timed or \
+            not _warms_up(timed[0]) or timed[0]['end'] < max_iters + (
+                len(timed) == 1):
         return
-    length = max(marks)
-    for item in schedulers:
+    length = timed[0]['end']
+    for item in timed:
         for name in ('begin', 'end'):
             if isinstance(item.get(name), int):
                 item[name] = round(item[name] * SHARE * max_iters / length)
     # What is left without an iteration has nothing to do.
     cfg.param_scheduler = [
-        item for item in schedulers if item.get('end', max_iters) > item.get(
-            'begin', 0) + 1
+        item for item in schedulers if item not in timed or item.get(
+            'end', max_iters) > item.get('begin', 0) + 1
     ]
     print_log(
         f'The warm-up of param_scheduler takes {length} iterations, but '
@@ -52,3 +48,13 @@ def fit_warm_up(cfg: Config) -> None:
         'them. Set begin and end of param_scheduler for another one.',
         logger='current',
         level=logging.WARNING)
+
+
+def _warms_up(scheduler: dict) -> bool:
+    """Whether a scheduler lets the learning rate rise at the beginning."""
+    if not isinstance(scheduler.get('end'), int) or scheduler.get('begin', 0):
+        return False
+    if scheduler.get('type') == 'LinearLR':
+        return scheduler.get('start_factor', 1 / 3) < scheduler.get(
+            'end_factor', 1)
+    return scheduler.get('type') == 'ConstantLR'

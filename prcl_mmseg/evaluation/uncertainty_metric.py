@@ -254,8 +254,10 @@ class UncertaintyMetric(BaseMetric):
                 f'{where}is predicted at {sizes[0]}, but its mask is '
                 f'{sizes[1]}; in the test pipeline, LoadAnnotations must '
                 'follow Resize')
-        if not _belong_together(sample['seg_logits']['data'],
-                                sample['pred_sem_seg']['data']):
+        # What merges the augmentations is the same for all images.
+        is_first = self._last is None and not self._total
+        if is_first and not _belong_together(sample['seg_logits']['data'],
+                                             sample['pred_sem_seg']['data']):
             raise ValueError(
                 f'{where}has logits that do not give its labels: those of one '
                 'augmentation beside the labels of all, as SegTTAModel leaves '

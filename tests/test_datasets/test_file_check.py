@@ -171,6 +171,18 @@ def test_a_cache_of_another_version_is_begun_anew(check, tmp_path):
             if name.startswith('cache')] == ['cache.json']
 
 
+@pytest.mark.parametrize('content', [
+    '{"version": 1, "results": {"kind": {"a.png": [1]}}}',
+    '{"version": 1, "results": {"kind": 3}}',
+    '{"version": 1, "results": [1]}', '[1]', '{"version": 1'
+])
+def test_a_damaged_cache_is_no_error(tmp_path, content):
+    path = tmp_path / 'cache.json'
+    path.write_text(content)
+    assert CheckCache(str(path)).get('kind', ['a.png']) is None
+
+
+
 def test_a_cache_that_cannot_be_written_is_no_error(check, tmp_path):
     cache = CheckCache(str(tmp_path / 'nowhere/cache.json'))
     check(cache=cache)

@@ -69,6 +69,9 @@ class TakesAll(Hook):
     # Padding with the label that the heads ignore.
     ('model.segmentor', dict(decode_head=dict(ignore_index=0),
                              data_preprocessor=dict(seg_pad_val=0))),
+    # None is 255 to MMSegmentation.
+    ('model.segmentor', dict(decode_head=dict(ignore_index=None),
+                             data_preprocessor=dict(seg_pad_val=255))),
     # Masks of unlabelled images are not looked at.
     ('train_dataloader.dataset.unlabeled.pipeline',
      [dict(type='Pad', pad_val=dict(img=0, seg=0))]),
@@ -81,13 +84,19 @@ class TakesAll(Hook):
         dict(type='RandomFlip', prob=[0.3, 0.5],
              direction=['horizontal', 'vertical']),
         dict(type='PackSegInputs')]),
+    # Loaded by what it wraps.
+    ('train_dataloader.dataset.pipeline', [
+        dict(type='RandomChoice',
+             transforms=[[dict(type='LoadImageFromFile')]]),
+        dict(type='PackSegInputs')]),
     ('model.strategy', dict(type='WeakToStrong', strong_augment=None)),
     # The images are made by a wrapper of the user's, or of others.
     ('train_dataloader.dataset', dict(
         type='MultiImageMixDataset',
         dataset=dict(type='MyDataset', pipeline=[dict(type='Resize')]),
         pipeline=[dict(type='RandomMosaic'), dict(type='PackSegInputs')])),
-    ('custom_hooks', [dict(type='TakesAll', size=3)]),
+    ('custom_hooks', [dict(type='TakesAll', size=3, interval=0)]),
+    ('test_evaluator', dict(type='IoUMetric', ignore_index=3)),
     ('model.segmentor.decode_head.loss_decode', dict(loss_weight=[1, 2])),
     ('model.segmentor.backbone', dict(pretrained='laion')),
     ('my_settings', dict(ignore_index=0, loss_weight=-1)),

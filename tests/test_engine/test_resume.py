@@ -74,6 +74,12 @@ def test_the_pointer_is_followed(work):
     assert find_resumable(str(work)) == (True, str(work / 'iter_4.pth'), [])
 
 
+def test_a_copied_folder_does_not_lead_back(work, tmp_path):
+    shutil.copytree(work, tmp_path / 'copy')
+    start = find_resumable(str(tmp_path / 'copy'))
+    assert start == (True, str(tmp_path / 'copy/iter_10.pth'), [])
+
+
 def test_none_is_intact(work):
     for path in work.glob('*.pth'):
         tear(path)
@@ -109,7 +115,8 @@ def test_what_resuming_needs(tmp_path, changes, message):
 
 
 def test_what_is_no_checkpoint_of_a_training(tmp_path):
-    for name in ('resnet50.pth', 'iter_4-12345678.pth', 'iter_4.pth.7.part',
+    for name in ('resnet_50.pth', 'model_0.pth', 'iter_4-12345678.pth',
+                 'iter_4.pth.7.part',
                  'iter_x.pth'):
         (tmp_path / name).touch()
     assert saved_checkpoints(str(tmp_path)) == []

@@ -68,3 +68,26 @@ def test_schedules_without_a_warm_up_in_iterations_stay(schedule):
     cfg = make_config(3, schedule)
     fit_warm_up(cfg)
     assert cfg.param_scheduler == make_config(3, schedule).param_scheduler
+
+
+@pytest.mark.parametrize('schedule', [
+    # What falls is no warm-up.
+    [
+        dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=10),
+        dict(type='LinearLR', start_factor=1., end_factor=0., begin=10,
+             end=100, by_epoch=False)
+    ],
+    # Nor is what rises through the whole training, alone.
+    [dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=100)],
+])
+def test_schedules_that_end_with_the_training_stay(schedule):
+    cfg = make_config(100, schedule)
+    fit_warm_up(cfg)
+    assert cfg.param_scheduler == schedule
+
+
+def test_schedulers_by_epoch_stay_beside_a_warm_up():
+    by_epoch = dict(type='MultiStepLR', milestones=[3])
+    cfg = make_config(10, [*SCHEDULE, by_epoch])
+    fit_warm_up(cfg)
+    assert by_epoch in cfg.param_scheduler

@@ -10,6 +10,8 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from prcl_mmseg.engine import CheckpointHook
+
 RANDOM = '''
 weak = [dict(type='RandomCrop', crop_size=(24, 24)),
         dict(type='RandomFlip', prob=0.5), pack]
@@ -141,6 +143,44 @@ def test_signals_are_given_back(write_config, tmp_path, handlers):
         assert signal.getsignal(getattr(signal, name)) == handler
 
 
+EPOCHS = """
+train_cfg = dict(_delete_=True, type='EpochBasedTrainLoop', max_epochs=3)
+train_dataloader.update(sampler=dict(type='DefaultSampler', shuffle=True))
+"""
+
+
+def test_epochs_validate_once_and_are_listened_to(write_config, tmp_path,
+                                                  handlers):
+    validations = []
+    runner = build_runner(write_config(extra=EPOCHS), tmp_path / 'work')
+    runner.register_hook(
+        AtIteration(3, lambda: validations.append(runner.epoch), 'val'))
+    # Three items in an epoch, three images to validate.
+    assert stop(runner, 7, 'SIGTERM') == 128 + signal.SIGTERM
+    assert validations == [1] * 3
+    for name, handler in handlers.items():
+        signal.signal(getattr(signal, name), handler)
+
+
+def test_overwrite_deletes_once_the_training_begins(write_config, tmp_path):
+    path, work = write_config('supervised'), tmp_path / 'work'
+    build_runner(path, work).train()
+
+    def overwrite(**options) -> Runner:
+        runner = build_runner(path, work, **options)
+        for hook in runner.hooks:
+            if isinstance(hook, CheckpointHook):
+                hook.overwrite = True
+        return runner
+
+    with pytest.raises(ValueError, match='num_classes'):
+        overwrite(**{'model.num_classes': 4}).train()
+    assert (work / 'iter_4.pth').exists()
+    overwrite(**{'train_cfg.max_iters': 2}).train()
+    assert (work / 'iter_2.pth').exists()
+    assert not (work / 'iter_4.pth').exists()
+
+
 def test_a_run_without_seed_keeps_its_order(write_config, tmp_path):
     """The seed that was drawn is the checkpoint's."""
     path, work = write_config(extra='\ndel randomness\n'), tmp_path / 'work'
@@ -163,7 +203,7 @@ def test_the_newest_intact_checkpoint_is_found(write_config, tmp_path):
     resumed = build_runner(path, work, resume=True)
     resumed.train()
     log = log_of(resumed)
-    assert f"names '{torn}': it cannot be loaded" in log
+    assert f"'{torn}': it cannot be loaded" in log
     assert f'newest intact checkpoint, {work}/iter_2.pth' in log
     assert_equal(end, weights(work))
     assert not list(work.glob('*.part'))

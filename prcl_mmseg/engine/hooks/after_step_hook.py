@@ -3,6 +3,7 @@ from typing import Optional
 
 from mmengine.hooks import Hook
 from mmengine.hooks.hook import DATA_BATCH
+from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from torch.optim import Optimizer
 
@@ -18,6 +19,9 @@ class AfterStepHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Ask the optimizer to tell of its steps."""
         self._stepped = False
+        if isinstance(runner.optim_wrapper, OptimWrapperDict):
+            raise ValueError('optim_wrapper has several optimizers; give one '
+                             'for the whole student')
         runner.optim_wrapper.optimizer.register_step_post_hook(self._note)
 
     def after_train_iter(self,

@@ -1,13 +1,15 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, Optional, Tuple
 
 import torch
 from mmengine.hooks.hook import DATA_BATCH
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor
 
 from ...finite import not_finite
+from ...value_check import check_number, listed
+from ..resume import saved_checkpoints
 from .after_step_hook import AfterStepHook
 from .unwrap import unwrap_model
 
@@ -35,7 +37,11 @@ class CheckFiniteHook(AfterStepHook):
     priority = 'ABOVE_NORMAL'
 
     def __init__(self, max_skipped_steps: int = 50) -> None:
-        self.max_skipped_steps = max_skipped_steps
+        self.max_skipped_steps = check_number(
+            'CheckFiniteHook.max_skipped_steps',
+            max_skipped_steps,
+            0,
+            whole=True)
 
     def before_train(self, runner: Runner) -> None:
         """Check what was loaded or initialised."""
@@ -44,9 +50,9 @@ class CheckFiniteHook(AfterStepHook):
         names = not_finite(_trained(runner))
         if names:
             raise FloatingPointError(
-                f'before the first step, {_list(names)} of the model have NaN '
-                'or infinite numbers; give another checkpoint as `load_from`, '
-                '`--resume` or `init_cfg`')
+                f'before the first step, {listed(names)} of the model have '
+                'NaN or infinite numbers; give another checkpoint as '
+                '`load_from`, `--resume` or `init_cfg`')
 
     def before_train_iter(self,
                           runner: Runner,
@@ -60,7 +66,7 @@ class CheckFiniteHook(AfterStepHook):
         if faulty:
             raise FloatingPointError(
                 f'iteration {runner.iter + 1} was not trained, because these '
-                f'images hold NaN or infinite pixels: {_list(faulty)}. Mend '
+                f'images hold NaN or infinite pixels: {listed(faulty)}. Mend '
                 f'them, or take them out of the list. {_checkpoint(runner)}')
 
     def after_train_iter(self,
@@ -68,17 +74,27 @@ class CheckFiniteHook(AfterStepHook):
                          batch_idx: int,
                          data_batch: DATA_BATCH = None,
                          outputs: Optional[dict] = None) -> None:
-        """Check the losses, then the weights."""
-        losses = {
+        """Check the losses and the weights, by one look at the device."""
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+        numbers = {
             name: torch.as_tensor(value).detach()
             for name, value in (outputs or {}).items() if 'loss' in name
         }
-        self._stop_if(
-            runner, data_batch,
-            [f'{name}={float(losses[name]):g}' for name in not_finite(losses)])
-        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+        losses = list(numbers)
         if self._skipped == 0:
-            self._stop_if(runner, data_batch, not_finite(_trained(runner)))
+            numbers.update(_trained(runner))
+        names = not_finite(numbers)
+        # Weights are what follows from a loss.
+        faults = [
+            f'{name}={float(numbers[name]):g}' for name in names
+            if name in losses
+        ] or names
+        if faults:
+            images = [path for path, _ in _images(data_batch)]
+            raise FloatingPointError(
+                f'iteration {runner.iter + 1} gave NaN or infinite numbers: '
+                f'{listed(faults)}. The images of the batch are '
+                f'{listed(images)}. {_CURE}. {_checkpoint(runner)}')
 
     def after_step(self, runner: Runner) -> None:
         """Count anew."""
@@ -93,16 +109,6 @@ class CheckFiniteHook(AfterStepHook):
                 f'precision skipped {self._skipped} steps in a row, because '
                 'gradients are NaN or infinite at any scale. '
                 f'{_CURE}, or train without --amp. {_checkpoint(runner)}')
-
-    def _stop_if(self, runner: Runner, data_batch: DATA_BATCH,
-                 names: List[str]) -> None:
-        if not names:
-            return
-        images = [path for path, _ in _images(data_batch)]
-        raise FloatingPointError(
-            f'iteration {runner.iter + 1} gave NaN or infinite numbers: '
-            f'{_list(names)}. The images of the batch are {_list(images)}. '
-            f'{_CURE}. {_checkpoint(runner)}')
 
 
 def _trained(runner: Runner) -> Dict[str, Tensor]:
@@ -137,12 +143,7 @@ def _flatten(values) -> Iterator:
 
 
 def _checkpoint(runner: Runner) -> str:
-    last = find_latest_checkpoint(runner.work_dir)
-    if last is None:
+    saved = saved_checkpoints(runner.work_dir)
+    if not saved:
         return 'No checkpoint was saved before.'
-    return f'The last good checkpoint is {last}.'
-
-
-def _list(names: List[str]) -> str:
-    more = f' and {len(names) - 8} more' if len(names) > 8 else ''
-    return ', '.join(names[:8]) + more
+    return f'The last good checkpoint is {saved[0]}.'

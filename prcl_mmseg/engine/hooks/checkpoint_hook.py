@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from ...compat import UNFINISHED, whole_file
-from ..resume import POINTER
+from ..resume import POINTER, delete_checkpoints
 
 
 @HOOKS.register_module()
@@ -19,21 +19,30 @@ class CheckpointHook(MMEngineCheckpointHook):
     MMEngine deletes what is outdated before it writes what is new. Here the
     new one is complete first, and so is ``last_checkpoint``, which names it.
     Takes the place of MMEngine's hook of this name.
+
+    Attributes:
+        overwrite (bool): Whether the checkpoints of an earlier training in
+            the work dir are deleted, once this one is sure to begin.
     """
 
+    overwrite = False
+
     def before_train(self, runner: Runner) -> None:
-        """Clear away what a kill during writing left."""
+        """Clear away what a kill during writing left, and what is to go."""
         super().before_train(runner)
         if is_main_process():
+            if self.overwrite:
+                delete_checkpoints(runner.work_dir)
             for draft in Path(self.out_dir).glob(f'*.pth.*{UNFINISHED}'):
                 draft.unlink()
 
-    def save(self, runner: Runner, step: int) -> str:
+    def save(self, runner: Runner, step: int, **meta) -> str:
         """Save a checkpoint now, unless that is done.
 
         Args:
             runner (Runner): The runner of the training.
             step (int): Iterations that are completed.
+            **meta: What to note in the checkpoint.
 
         Returns:
             str: Its path.
@@ -41,7 +50,7 @@ class CheckpointHook(MMEngineCheckpointHook):
         path = self._path(step)
         if path != self.last_ckpt:
             self._save_checkpoint_with_step(
-                runner, step, meta=dict(epoch=runner.epoch, iter=step))
+                runner, step, meta=dict(epoch=runner.epoch, iter=step, **meta))
         return path
 
     def _path(self, step: int) -> str:
@@ -64,7 +73,8 @@ class CheckpointHook(MMEngineCheckpointHook):
             backend_args=self.backend_args,
             **self.args)
         if is_main_process():
-            with whole_file(osp.join(runner.work_dir, POINTER), 'w') as file:
+            pointer = osp.join(runner.work_dir, POINTER)
+            with whole_file(pointer, 'w', durable=True) as file:
                 file.write(self.last_ckpt)
         self._remove(outdated)
 

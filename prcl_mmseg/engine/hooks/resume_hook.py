@@ -1,6 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
 from mmseg.registry import HOOKS
 
 from ..batches import TrainingBatches, can_be_placed
@@ -23,7 +23,7 @@ class ResumeHook(Hook):
     """
 
     priority = 'HIGH'
-    _new_schedule = False
+    _new_schedule = _resumed = False
 
     def before_run(self, runner: Runner) -> None:
         """Choose what ``resume=True`` resumes."""
@@ -39,6 +39,7 @@ class ResumeHook(Hook):
         """Compare the checkpoint with the run, before it is taken over."""
         if not runner._resume:
             return
+        self._resumed = True
         for note in check_fit(runner, checkpoint, runner._load_from):
             runner.logger.warning(note)
         self._new_schedule = schedule_changed(runner, checkpoint)
@@ -73,6 +74,9 @@ class ResumeHook(Hook):
     def before_train_epoch(self, runner: Runner) -> None:
         """Validate where the run was cut before its validation was kept."""
         loop, done = runner.train_loop, runner.iter
+        if not self._resumed or not isinstance(loop, IterBasedTrainLoop):
+            return
+        self._resumed = False
         if done and runner.val_loop is not None and \
                 done >= loop.val_begin and (done % loop.val_interval == 0
                                             or done == loop.max_iters):

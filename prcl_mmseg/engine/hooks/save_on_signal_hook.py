@@ -44,22 +44,24 @@ class SaveOnSignalHook(Hook):
         self,
         signals: Sequence[str] = ('SIGTERM', 'SIGINT', 'SIGUSR1')
     ) -> None:
+        if isinstance(signals, str):
+            signals = [signals]
         for name in signals:
-            if name not in signal.Signals.__members__:
+            if name not in signal.Signals.__members__ or name in (
+                    'SIGKILL', 'SIGSTOP'):
                 raise ValueError(
                     f'signals of SaveOnSignalHook has {name!r}, which is no '
-                    "signal of this system; write names as in 'SIGUSR1'")
+                    'signal that a process of this system can receive; write '
+                    "names as in 'SIGUSR1'")
         self.signals = [signal.Signals[name] for name in signals]
         self._received = 0
         self._agreement: Optional[_Agreement] = None
 
     def before_train(self, runner: Runner) -> None:
-        """Keep the signals from the workers of the validation."""
-        if runner.val_loop is not None:
-            leave_signals_to_main_process(runner.val_loop.dataloader)
-
-    def before_train_epoch(self, runner: Runner) -> None:
         """Listen from now on; before the first step nothing can be lost."""
+        for loop in (runner.train_loop, runner.val_loop):
+            if loop is not None:
+                leave_signals_to_main_process(loop.dataloader)
         self._received = 0
         if get_world_size() > 1:
             self._agreement = _Agreement(runner.cfg)
@@ -109,7 +111,8 @@ class SaveOnSignalHook(Hook):
     def _end(self, runner: Runner, step: int, number: int) -> None:
         name = signal.Signals(number).name
         saved = [
-            hook.save(runner, step) for hook in runner.hooks
+            hook.save(runner, step, interrupted_by=name)
+            for hook in runner.hooks
             if isinstance(hook, CheckpointHook) and not hook.by_epoch
         ]
         # Launchers end the others when one has ended.

@@ -9,6 +9,7 @@ from mmseg.registry import HOOKS
 from ...models.segmentors.modes import evaluating
 from ...visualization import (ErrorFinding, find_errors, load_items,
                               predict_panels, variance_source)
+from ...value_check import check_number
 from .random_state import undisturbed
 from .unwrap import unwrap_model
 
@@ -37,12 +38,10 @@ class UncertaintyCheckHook(Hook):
     """
 
     def __init__(self, num_images: int = 16, max_side: int = 512) -> None:
-        if num_images < 1:
-            raise ValueError(f'UncertaintyCheckHook: num_images={num_images} '
-                             'must be at least 1; to leave the check out, '
-                             'remove the hook from custom_hooks')
-        self.num_images = num_images
-        self.max_side = max_side
+        self.num_images = check_number(
+            'UncertaintyCheckHook.num_images', num_images, 1, whole=True)
+        self.max_side = check_number(
+            'UncertaintyCheckHook.max_side', max_side, 1, whole=True)
         self._iter = -1
         self._finding: Optional[ErrorFinding] = None
 
@@ -51,11 +50,13 @@ class UncertaintyCheckHook(Hook):
         source = variance_source(unwrap_model(runner.model))
         if source is None or runner.val_loop is None:
             return
-        if self._iter != runner.iter:
-            self._iter = runner.iter
+        meta = checkpoint['meta']
+        # Whoever sent a signal may not wait long enough for predictions.
+        if meta['iter'] != self._iter and 'interrupted_by' not in meta:
+            self._iter = meta['iter']
             self._finding = self._measure(runner)
-        if self._finding is not None:
-            checkpoint['meta']['uncertainty'] = dict(
+        if self._finding is not None and meta['iter'] == self._iter:
+            meta['uncertainty'] = dict(
                 self._finding._asdict(), **source)
 
     def _measure(self, runner: Runner) -> Optional[ErrorFinding]:

@@ -1,13 +1,14 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Dict, List
+from typing import Dict
 
 from torch import Tensor, nn
 
 from ...finite import not_finite
+from ...value_check import listed
 
 
 class LoadCheck:
-    """Knows what a checkpoint did not give to the model that it fills.
+    """Records which weights of a model a checkpoint did not fill.
 
     What a file lacks or has in another shape stays as it was, with no more
     than a warning. For a training to start from that is welcome, but
@@ -47,12 +48,12 @@ class LoadCheck:
             broken = not_finite(after)
             if kept:
                 self._faults[part] = (
-                    f'{self._source} has no fitting weights for {_list(kept)} '
-                    f'of the {part}, which stay random')
+                    f'{self._source} has no fitting weights for '
+                    f'{listed(kept)} of the {part}, which stay random')
             elif broken:
                 self._faults[part] = (
                     f'{self._source} has NaN or infinite weights in '
-                    f'{_list(broken)} of the {part}')
+                    f'{listed(broken)} of the {part}')
         self._before = {}
 
     def forget(self) -> None:
@@ -81,8 +82,3 @@ def learned(network: nn.Module) -> Dict[str, Tensor]:
         if name.endswith(('running_mean', 'running_var')):
             tensors[name] = buffer
     return tensors
-
-
-def _list(names: List[str]) -> str:
-    more = f' and {len(names) - 5} more' if len(names) > 5 else ''
-    return ', '.join(names[:5]) + more

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ...compat import find_missing_ops
 from ...finite import not_finite
+from ...value_check import listed
 from ..data_preprocessors import SemiSegDataPreprocessor
 from ..decode_heads import embedding_head, unwrap_heads
 from .ema_teacher import copy_weights
@@ -117,7 +118,7 @@ class SegmentorWithRoles(BaseSegmentor):
         if names:
             raise FloatingPointError(
                 'the teacher does not follow a student with NaN or infinite '
-                f'weights in {", ".join(names[:8])}; go on from an earlier '
+                f'weights in {listed(names)}; go on from an earlier '
                 'checkpoint with a lower learning rate')
         self.teacher.update_parameters(self.student)
 

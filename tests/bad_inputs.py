@@ -45,6 +45,7 @@ OPTIONS = dict(
         ('custom_hooks.0.max_image=1', "'max_images'"),
         ('val_evaluator.iou_metric=mIoU', "'iou_metrics'"),
         ('visualizer.alfa=1', "'alpha'"),
+        ('visualizer.alpha=7', '[0, 1]'),
         ('randomness.sed=1', "'seed'"),
         ('env_cfg.cudnn_benchmrk=True', "'cudnn_benchmark'"),
         ('model.num_classes.x=1', 'no settings'),
@@ -103,7 +104,7 @@ OPTIONS = dict(
         ('train_cfg.max_iters=1.5', 'whole number'),
         ('train_cfg.val_interval=0', 'at least 1'),
         ('train_cfg.val_interval=-1', 'at least 1'),
-        ('optim_wrapper.optimizer.lr=-0.1', 'at least 0'),
+        ('optim_wrapper.optimizer.lr=-0.1', 'above 0'),
         ('optim_wrapper.optimizer.lr=nan', 'number'),
         ('optim_wrapper.optimizer.lr=fast', 'number'),
         ('optim_wrapper.optimizer.weight_decay=-1', 'at least 0'),
@@ -203,7 +204,7 @@ OPTIONS = dict(
         ('model.segmentor.decode_head.in_channels=17', 'in_channels'),
         ('model.segmentor.decode_head.in_index=5', 'in_index'),
         ('model.segmentor.decode_head.channels=0', 'FCNHead'),
-        ('model.segmentor.decode_head.dropout_ratio=2', 'FCNHead'),
+        ('model.segmentor.decode_head.dropout_ratio=2', '[-1, 1)'),
         ('model.segmentor.auxiliary_head.in_channels=17', 'in_channels'),
         ('model.segmentor=EncoderDecoder', 'dict'),
         ('model.segmentor.backbone=None', 'dict'),
@@ -212,7 +213,7 @@ OPTIONS = dict(
         ('model.segmentor.neck.type=FPN', "'in_channels'"),
         ('model.segmentor.test_cfg.mode=slid', "'slide'"),
         ('model.segmentor.test_cfg.mode=slide', 'crop_size'),
-        ('model.segmentor.decode_head.dropout_ratio=x', 'float'),
+        ('model.segmentor.decode_head.dropout_ratio=x', '[-1, 1)'),
         ('model.segmentor.decode_head.ignore_index=0', 'the same'),
         ('model.segmentor.decode_head.threshold=3', '[0, 1]'),
         ('model.segmentor.decode_head.loss_decode.loss_weight=-1',
@@ -314,6 +315,22 @@ LINES = [
      'train_dataloader.batch_size', '99', 'drop_last', 'Lower'),
     ('validation_without_masks', 'val_dataloader["dataset"]["pipeline"] = '
      '[load, pack]', 'val_dataloader.dataset.pipeline', 'LoadAnnotations'),
+    ('schedule_by_epoch', 'param_scheduler = [dict(type="PolyLR")]',
+     'param_scheduler.0.by_epoch', 'True', 'by_epoch=False'),
+    ('validation_that_never_begins', 'train_cfg["val_begin"] = 100',
+     'train_cfg.val_begin', '100', 'lower'),
+    ('scores_without_all_images', 'val_dataloader["drop_last"] = True',
+     'val_dataloader.drop_last', 'True', 'False'),
+    ('loss_that_is_not_added_up', 'segmentor["decode_head"]["loss_decode"]'
+     '["loss_name"] = "ce"\nmodel["segmentor"] = segmentor', 'loss_name',
+     "'ce'", 'loss_'),
+    ('head_without_loss', 'segmentor["decode_head"]["loss_decode"] = []\n'
+     'model["segmentor"] = segmentor', 'loss_decode', 'empty', 'CrossEntropy'),
+    ('negative_class_weight', 'segmentor["decode_head"]["loss_decode"]'
+     '["class_weight"] = [-1., 1., 1.]\nmodel["segmentor"] = segmentor',
+     'class_weight.0', '-1', 'at least 0'),
+    ('checkpoints_of_one_name', 'default_hooks["checkpoint"]["filename_tmpl"]'
+     ' = "last.pth"', 'filename_tmpl', "'last.pth'", 'iter_{}.pth'),
     ('two_means_of_three_channels', 'segmentor["data_preprocessor"]["mean"] '
      '= [1, 2]\nmodel["segmentor"] = segmentor',
      'data_preprocessor', 'mean', '2', 'std'),

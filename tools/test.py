@@ -17,6 +17,8 @@ from mmseg.evaluation import IoUMetric  # noqa: E402
 from mmseg.registry import METRICS  # noqa: E402
 
 from prcl_mmseg.datasets import check_paths  # noqa: E402
+from prcl_mmseg.datasets.pipeline_check import (  # noqa: E402
+    leaf_datasets)
 from prcl_mmseg.engine.build_errors import (  # noqa: E402
     explain_build_errors)
 from prcl_mmseg.engine.launch import leave_group  # noqa: E402
@@ -59,6 +61,10 @@ def parse_args() -> tuple:
         parser.error(
             '--show and --show-dir need default_hooks.visualization='
             f"dict(type='SegVisualizationHook') in {args.config}")
+    for option, folder in (('--out', args.out), ('--show-dir',
+                                                 args.show_dir)):
+        if folder is not None and (not folder or osp.isfile(folder)):
+            parser.error(f'{option} {folder!r} is no folder; choose another')
     if args.out is not None and find_iou_metric(cfg.test_evaluator) is None:
         parser.error('--out: predictions are written by an IoUMetric, but '
                      f'test_evaluator of {args.config} has none; add '
@@ -88,6 +94,29 @@ def find_iou_metric(evaluator: Any) -> Optional[dict]:
     return None
 
 
+def check_out(folder: str, dataset: Any) -> None:
+    """Predictions are named like their images, and must replace nothing.
+
+    Raises:
+        ValueError: If they would replace files of the data set, or each other.
+    """
+    names = {}
+    for leaf in leaf_datasets(dataset):
+        for info in map(leaf.get_data_info, range(len(leaf))):
+            for path in (info.get('img_path'), info.get('seg_map_path')):
+                if path and osp.realpath(osp.dirname(path)) == osp.realpath(
+                        folder):
+                    raise ValueError(f'--out {folder} holds files of the data '
+                                     f'set such as {path}; choose another')
+            path = info.get('img_path', '')
+            name = osp.splitext(osp.basename(path))[0]
+            if names.setdefault(name, path) != path:
+                raise ValueError(
+                    f'--out: the predictions of {names[name]} and {path} '
+                    f'would both be {name}.png; rename one, or test them '
+                    'apart')
+
+
 def main() -> None:
     args, cfg = parse_args()
     cfg.load_from = args.checkpoint
@@ -101,7 +130,10 @@ def main() -> None:
             output_dir=args.out, keep_results=True)
     check_paths(cfg.test_dataloader.dataset, 'test_dataloader.dataset')
     with explain_build_errors(cfg):
-        Runner.from_cfg(cfg).test()
+        runner = Runner.from_cfg(cfg)
+        if args.out is not None:
+            check_out(args.out, runner.test_dataloader.dataset)
+        runner.test()
     leave_group()
 
 

@@ -22,7 +22,7 @@ from prcl_mmseg.engine import CheckpointHook  # noqa: E402
 from prcl_mmseg.engine.launch import (  # noqa: E402
     explain_timeout, keep_freed_memory, leave_group)
 from prcl_mmseg.engine.resume import (  # noqa: E402
-    Start, choose_start, saved_checkpoints)
+    Start, checkpoint_folder, choose_start, saved_checkpoints)
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     add_common_arguments, load_config)
 
@@ -77,7 +77,8 @@ def find_start(args: argparse.Namespace, cfg: Config) -> Start:
             raise ValueError('--resume goes on and --overwrite starts over; '
                              'give one of them')
         return choose_start(cfg, 'load_from' in (args.cfg_options or {}))
-    saved = saved_checkpoints(cfg.work_dir)
+    folder = checkpoint_folder(cfg)
+    saved = saved_checkpoints(folder)
     load_from = cfg.get('load_from')
     if args.overwrite and load_from and osp.abspath(load_from) in map(
             osp.abspath, saved):
@@ -85,7 +86,7 @@ def find_start(args: argparse.Namespace, cfg: Config) -> Start:
                          'choose another --work-dir')
     if saved and not args.overwrite:
         raise ValueError(
-            f'{cfg.work_dir} has checkpoints of an earlier training '
+            f'{folder} has checkpoints of an earlier training '
             f'({len(saved)}, such as {saved[0]}). Go on from the last one '
             'with --resume, or choose another --work-dir, or start over with '
             '--overwrite, which deletes them')

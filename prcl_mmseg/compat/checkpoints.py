@@ -106,14 +106,18 @@ def _named(checkpoint: Any, file: Any) -> Any:
     weights = checkpoint
     if isinstance(checkpoint, dict):
         weights = checkpoint.get('state_dict', checkpoint)
-    if not isinstance(weights, dict):
+    if not isinstance(weights, dict) or not all(
+            isinstance(name, str) for name in weights):
         raise ValueError(
             f'{file} holds a {type(weights).__name__} instead of weights by '
             'name; give a checkpoint that a training wrote')
     named = OrderedDict(weights)
-    named._metadata = getattr(weights, '_metadata', OrderedDict())
+    metadata = getattr(weights, '_metadata', None)
+    named._metadata = OrderedDict(
+        metadata if isinstance(metadata, dict) else {})
     if isinstance(file, (str, Path)):
-        named._metadata.setdefault('', {})['file'] = str(file)
+        own = named._metadata.get('')
+        named._metadata[''] = dict(own or {}, file=str(file))
     if 'state_dict' not in checkpoint:
         return named
     checkpoint['state_dict'] = named

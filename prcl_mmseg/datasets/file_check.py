@@ -165,7 +165,7 @@ class _CheckOfLeaf:
         if not isinstance(path, str):
             return None
         known = self.cache.get(self.kind, [path])
-        if known is not None:
+        if isinstance(known, list) and len(known) == len(FileLook._fields):
             return path, (FileLook(*known), None)
         try:
             look = check_file(self.loader, info, self.decode)

@@ -50,6 +50,10 @@ def check_config(cfg: Config, training: bool = True) -> None:
         if key in CHOICES and value is not None and not isinstance(
                 value, list):
             check_choice(key, value, CHOICES[key])
+        if key in ('val_dataloader.drop_last', 'test_dataloader.drop_last') \
+                and value:
+            raise ValueError(f'{key}=True would leave images out of the '
+                             'scores; set it to False')
         if key.endswith('_dataloader') and isinstance(value, dict):
             _check_workers(key, value)
         if key in ENDLESS and value == 'InfiniteSampler':
@@ -59,6 +63,7 @@ def check_config(cfg: Config, training: bool = True) -> None:
             _check_order(key, value)
     if training:
         _check_padding(cfg)
+        _check_schedule(cfg)
         check_hooks(cfg)
 
 
@@ -221,6 +226,31 @@ def _check_workers(key: str, loader: dict) -> None:
             f'{key}.prefetch_factor={loader["prefetch_factor"]}, but '
             f'{key}.num_workers=0: nobody would fetch ahead; leave it out, '
             'or set num_workers above 0')
+
+
+def _check_schedule(cfg: Config) -> None:
+    """What iterations never reach."""
+    loop = cfg.train_cfg
+    by_iteration = loop.get('type') == 'IterBasedTrainLoop' or loop.get(
+        'by_epoch') is False
+    if not by_iteration:
+        return
+    if loop.get('val_begin', 1) > loop.get('max_iters', 1):
+        raise ValueError(
+            f'train_cfg.val_begin={loop.val_begin} is beyond '
+            f'train_cfg.max_iters={loop.max_iters}: there would be no '
+            'validation; lower it')
+    schedulers = cfg.get('param_scheduler') or []
+    if isinstance(schedulers, dict):
+        schedulers = [schedulers]
+    for index, item in enumerate(schedulers):
+        if isinstance(item, dict) and item.get('by_epoch', True) and \
+                not item.get('convert_to_iter_based'):
+            raise ValueError(
+                f'param_scheduler.{index}.by_epoch=True, which is also its '
+                'default: a training by iterations ends before its first '
+                'epoch does, and the learning rate would never change; set '
+                'by_epoch=False')
 
 
 def _check_padding(cfg: Config) -> None:

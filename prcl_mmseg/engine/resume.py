@@ -11,6 +11,9 @@ from typing import Any, List, NamedTuple, Optional
 from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 
+from ..finite import not_finite
+from ..value_check import listed
+
 POINTER = 'last_checkpoint'
 # Such as iter_2500.pth and best_mIoU_iter_2500.pth.
 _NAME = re.compile(r'(best_\w+_)?(?:iter|epoch)_(\d+)\.pth')
@@ -25,6 +28,15 @@ class Start(NamedTuple):
     resume: bool
     load_from: Optional[str]
     notes: List[str]
+
+
+def checkpoint_folder(cfg: Config) -> str:
+    """Where a run saves: its work dir, or a folder of that name elsewhere."""
+    hooks = cfg.get('default_hooks') or {}
+    out_dir = (hooks.get('checkpoint') or {}).get('out_dir')
+    if not out_dir:
+        return cfg.work_dir
+    return osp.join(out_dir, osp.basename(osp.normpath(cfg.work_dir)))
 
 
 def saved_checkpoints(work_dir: str) -> List[str]:
@@ -42,9 +54,9 @@ def saved_checkpoints(work_dir: str) -> List[str]:
     return [path for *_, path in sorted(found, reverse=True)]
 
 
-def delete_checkpoints(work_dir: str) -> None:
+def delete_checkpoints(folder: str, work_dir: str) -> None:
     """Delete the checkpoints of a folder, and what names the last one."""
-    for path in [*saved_checkpoints(work_dir), osp.join(work_dir, POINTER)]:
+    for path in [*saved_checkpoints(folder), osp.join(work_dir, POINTER)]:
         with suppress(FileNotFoundError):
             os.remove(path)
 
@@ -68,7 +80,7 @@ def choose_start(cfg: Config, explicit: bool) -> Start:
     load_from = cfg.get('load_from')
     if explicit and load_from:
         return Start(True, load_from, [])
-    found = find_resumable(cfg.work_dir)
+    found = find_resumable(cfg.work_dir, checkpoint_folder(cfg))
     if found is not None:
         return found
     note = f'{cfg.work_dir} has no checkpoint yet, so the training starts '
@@ -83,11 +95,17 @@ def choose_start(cfg: Config, explicit: bool) -> Start:
     ])
 
 
-def find_resumable(work_dir: str) -> Optional[Start]:
+def find_resumable(work_dir: str,
+                   folder: Optional[str] = None) -> Optional[Start]:
     """Resume from the newest intact checkpoint of a work dir.
 
     That is the one that ``last_checkpoint`` names, unless a cut spoiled
     either. In a copied folder it names that of the original.
+
+    Args:
+        work_dir (str): Holds ``last_checkpoint``.
+        folder (str, optional): Holds the checkpoints. Defaults to None, the
+            work dir.
 
     Returns:
         Start: None if no training saved anything there.
@@ -95,11 +113,12 @@ def find_resumable(work_dir: str) -> Optional[Start]:
     Raises:
         ValueError: If there are checkpoints, but none is intact.
     """
-    candidates = saved_checkpoints(work_dir)
+    folder = folder or work_dir
+    candidates = saved_checkpoints(folder)
     pointer, notes = osp.join(work_dir, POINTER), []
     if osp.isfile(pointer):
         named = Path(pointer).read_text(errors='replace').strip()
-        here = osp.join(work_dir, osp.basename(named))
+        here = osp.join(folder, osp.basename(named))
         if here in candidates:
             candidates.remove(here)
             candidates.insert(0, here)
@@ -122,7 +141,7 @@ def find_resumable(work_dir: str) -> Optional[Start]:
         return None
     lines = '\n'.join(f'  {note}' for note in notes)
     raise ValueError(
-        f'{work_dir} holds no checkpoint that can be resumed:\n{lines}\n'
+        f'{folder} holds no checkpoint that can be resumed:\n{lines}\n'
         'Restore one of them, or choose another --work-dir, or start over '
         'with --overwrite, which deletes them')
 
@@ -142,7 +161,11 @@ def fault_of(path: str) -> Optional[str]:
     except Exception as error:  # A damaged file can raise anything.
         return f'it cannot be loaded ({error})'
     lacks = missing_parts(checkpoint)
-    return f'it has no {", ".join(lacks)}' if lacks else None
+    if lacks:
+        return f'it has no {", ".join(lacks)}'
+    broken = not_finite(checkpoint['state_dict'])
+    return f'it has NaN or infinite numbers in {listed(broken)}' \
+        if broken else None
 
 
 def missing_parts(checkpoint: Any) -> List[str]:
@@ -154,7 +177,8 @@ def missing_parts(checkpoint: Any) -> List[str]:
         if not checkpoint.get(part)
     ]
     meta = checkpoint.get('meta')
+    meta = meta if isinstance(meta, dict) else {}
     return lacks + [
         f'meta.{part}' for part in ('iter', 'epoch')
-        if not isinstance(meta, dict) or not isinstance(meta.get(part), int)
+        if not isinstance(meta.get(part), int) or meta[part] < 0
     ]

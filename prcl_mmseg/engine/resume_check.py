@@ -1,6 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Whether a checkpoint fits the run that is to go on from it."""
-from typing import Dict, List, Sequence
+from typing import Any, Dict, List, Sequence
 
 from mmengine.dist import get_world_size
 from mmengine.runner import Runner
@@ -12,11 +12,15 @@ _WEIGHTS = ('To start a training from its weights, leave --resume out and '
             'set load_from to it')
 
 
-def describe_run(runner: Runner) -> Dict[str, int]:
+def describe_run(runner: Runner) -> Dict[str, Any]:
     """What of a run has to stay the same for a resumed step to be the same."""
+    dataset = runner.train_dataloader.dataset
     return dict(
         processes=get_world_size(),
-        batch_size=runner.train_dataloader.batch_size)
+        batch_size=runner.train_dataloader.batch_size,
+        samples_per_item=list(getattr(dataset, 'samples_per_item', ())),
+        accumulative_counts=getattr(runner.optim_wrapper,
+                                    '_accumulative_counts', 1))
 
 
 def check_fit(runner: Runner, checkpoint: dict, path: str) -> List[str]:
@@ -44,7 +48,10 @@ def check_fit(runner: Runner, checkpoint: dict, path: str) -> List[str]:
                                            'module') else runner.model
     _check_weights(model, checkpoint['state_dict'], path)
     _check_optimizer(runner, checkpoint['optimizer'], path)
-    return _compare_runs(runner, checkpoint['meta'], path)
+    return [
+        *_compare_runs(runner, checkpoint['meta'], path),
+        *_compare_settings(runner, checkpoint['optimizer'], path)
+    ]
 
 
 def _check_weights(model: nn.Module, weights: Dict[str, Tensor],
@@ -104,8 +111,10 @@ def schedule_changed(runner: Runner, checkpoint: dict) -> bool:
     would end at learning rate 0.
     """
     own, saved = runner.param_schedulers, checkpoint.get('param_schedulers')
-    if not isinstance(own, list) or not isinstance(saved, list):
+    if not isinstance(own, list):
         return False
+    if not isinstance(saved, list):
+        return bool(own)
     return [each.end for each in own] != [each.get('end') for each in saved]
 
 
@@ -131,7 +140,9 @@ def _compare_runs(runner: Runner, meta: dict, path: str) -> List[str]:
             f'{path} is the end of its training: {meta["iter"]} iterations '
             f'are done, and train_cfg.max_iters={runner.max_iters}')
     for key, what in (('processes', 'process(es)'),
-                      ('batch_size', 'item(s) per process and batch')):
+                      ('batch_size', 'item(s) per process and batch'),
+                      ('samples_per_item', 'samples per item'),
+                      ('accumulative_counts', 'batch(es) per step')):
         if saved[key] != own[key]:
             notes.append(
                 f'{path} was trained with {saved[key]} {what}, and goes on '
@@ -140,3 +151,21 @@ def _compare_runs(runner: Runner, meta: dict, path: str) -> List[str]:
                 'have been. The learning rate belongs to the batch; '
                 'auto_scale_lr.enable=True scales that of a new training')
     return notes
+
+
+def _compare_settings(runner: Runner, saved: dict, path: str) -> List[str]:
+    """Settings of the optimizer, which the checkpoint's take the place of."""
+    own = runner.optim_wrapper.state_dict()
+    if 'param_groups' not in own or 'param_groups' not in saved:
+        return []
+    different = {
+        name: (before[name], now[name])
+        for before, now in zip(saved['param_groups'], own['param_groups'])
+        for name in now if name in before and name not in ('lr', 'params')
+        and before[name] != now[name]
+    }
+    return [
+        f'{path} was trained with {name}={before}, and goes on with that '
+        f'instead of {now} as the config has it in optim_wrapper.optimizer'
+        for name, (before, now) in different.items()
+    ]

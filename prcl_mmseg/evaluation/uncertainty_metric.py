@@ -15,6 +15,9 @@ from .pixel_scores import (PROTOTYPE_SCORES, SCORES, VARIANCE_SCORES,
 from .ranking import (NUM_BINS, aurc, auroc, auroc_tolerance, perfect_aurc,
                       score_bins)
 
+# Images whose logits are compared with their labels.
+_COMPARED = 8
+
 
 @METRICS.register_module()
 class UncertaintyMetric(BaseMetric):
@@ -255,9 +258,8 @@ class UncertaintyMetric(BaseMetric):
                 f'{sizes[1]}; in the test pipeline, LoadAnnotations must '
                 'follow Resize')
         # What merges the augmentations is the same for all images.
-        is_first = self._last is None and not self._total
-        if is_first and not _belong_together(sample['seg_logits']['data'],
-                                             sample['pred_sem_seg']['data']):
+        if self._seen < _COMPARED and not _belong_together(
+                sample['seg_logits']['data'], sample['pred_sem_seg']['data']):
             raise ValueError(
                 f'{where}has logits that do not give its labels: those of one '
                 'augmentation beside the labels of all, as SegTTAModel leaves '

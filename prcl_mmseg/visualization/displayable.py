@@ -47,8 +47,17 @@ def decode_displayable(content: bytes) -> np.ndarray:
         return mmcv.imfrombytes(content, channel_order='rgb')
     channels = image.shape[2] if image.ndim == 3 else 1
     if image.dtype == np.uint8 and channels in (1, 3, 4):
-        return mmcv.imfrombytes(content, channel_order='rgb')
+        # What is no array file, MMCV knows best.
+        decoded = _decode_by_mmcv(content)
+        return displayable(image) if decoded is None else decoded
     return displayable(image)
+
+
+def _decode_by_mmcv(content: bytes) -> Optional[np.ndarray]:
+    try:
+        return mmcv.imfrombytes(content, channel_order='rgb')
+    except Exception:
+        return None
 
 
 def _stretch(image: np.ndarray,

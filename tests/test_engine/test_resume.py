@@ -105,6 +105,8 @@ def test_a_moved_folder(work, tmp_path):
     (dict(optimizer=None), 'no optimizer'),
     (dict(state_dict={}), 'no state_dict'),
     (dict(meta=dict(epoch=0)), r'no meta\.iter'),
+    (dict(meta=dict(epoch=0, iter=-3)), r'no meta\.iter'),
+    (dict(state_dict=dict(w=torch.tensor(float('nan')))), 'NaN .* in w'),
     (dict(meta=None), r'no meta\.iter, meta\.epoch')])
 def test_what_resuming_needs(tmp_path, changes, message):
     save(tmp_path / 'iter_2.pth', 2)
@@ -125,7 +127,7 @@ def test_what_is_no_checkpoint_of_a_training(tmp_path):
 
 def test_deleting_spares_other_files(work):
     (work / 'resnet50.pth').touch()
-    delete_checkpoints(str(work))
+    delete_checkpoints(str(work), str(work))
     assert [path.name for path in work.iterdir()] == ['resnet50.pth']
 
 

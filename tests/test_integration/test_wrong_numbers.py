@@ -146,6 +146,31 @@ def test_a_checkpoint_with_nan_is_refused_before_the_first_step(
         runner.train()
 
 
+def test_a_teacher_with_nan_is_refused_beside_a_good_student(
+        write_config, tmp_path):
+    path = write_config('mean_teacher')
+    state = build_runner(path, tmp_path / 'first').model.state_dict()
+    next(value for name, value in state.items()
+         if 'teacher.module' in name).fill_(math.nan)
+    torch.save(dict(state_dict=state), tmp_path / 'bad.pth')
+    runner = build_runner(
+        path, tmp_path / 'second', load_from=str(tmp_path / 'bad.pth'))
+    with pytest.raises(FloatingPointError, match='networks.teacher'):
+        runner.train()
+
+
+def test_predictions_that_are_nan_are_not_scored(write_config, tmp_path):
+    path = write_config('supervised')
+    model = build_runner(path, tmp_path / 'first').model
+    # Finite, but the root of it is not.
+    model.student.backbone.bn1.running_var.fill_(-1)
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / 'odd.pth')
+    runner = build_runner(
+        path, tmp_path / 'second', load_from=str(tmp_path / 'odd.pth'))
+    with pytest.raises(FloatingPointError, match='val0.png are NaN'):
+        runner.test()
+
+
 @OPTIM_WRAPPERS.register_module()
 class ScaledOptimWrapper(OptimWrapper):
     """AmpOptimWrapper's scaler, where there is no GPU."""

@@ -42,3 +42,36 @@ def test_out_without_such_a_metric_is_refused(experiment, call_tool, tmp_path,
                   tmp_path / 'masks', '--cfg-options',
                   'test_evaluator.type=UncertaintyMetric')
     assert "add dict(type='IoUMetric') to it" in capsys.readouterr().err
+
+
+def test_predictions_replace_no_masks(load_tool):
+    check_out = load_tool('test.py').check_out
+    infos = [
+        dict(img_path='data/images/a.png', seg_map_path='data/masks/a.png'),
+        dict(img_path='data/more/a.png', seg_map_path='data/masks/b.png')
+    ]
+    dataset = DataInfos(infos[:1])
+    check_out('out', dataset)
+    for folder in ('data/masks', 'data/images/', 'data/../data/masks'):
+        with pytest.raises(ValueError, match='holds files of the data set'):
+            check_out(folder, dataset)
+    with pytest.raises(ValueError, match='would both be a.png'):
+        check_out('out', DataInfos(infos))
+
+
+class DataInfos(list):
+    """A data set as far as its data infos go."""
+
+    def get_data_info(self, index: int) -> dict:
+        return self[index]
+
+
+@pytest.mark.parametrize('option', ['--out', '--show-dir'])
+def test_a_folder_that_is_none_is_refused(experiment, call_tool, tmp_path,
+                                          capsys, option):
+    (tmp_path / 'file').touch()
+    for folder in ('', tmp_path / 'file'):
+        with pytest.raises(SystemExit):
+            call_tool('test.py', experiment.config, experiment.checkpoint,
+                      option, folder)
+        assert f'{option} ' in capsys.readouterr().err

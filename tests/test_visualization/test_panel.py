@@ -80,6 +80,15 @@ def test_limits_are_black_and_white():
     assert displayable(image, (0, 100))[0, :, 0].tolist() == [127, 255]
 
 
+@pytest.mark.parametrize('channels', [1, 3, 4, 5])
+def test_array_files_of_8_bits(tmp_path, channels):
+    array = np.arange(48 * channels, dtype=np.uint8).reshape(6, 8, channels)
+    np.save(tmp_path / 'a.npy', array)
+    shown = decode_displayable((tmp_path / 'a.npy').read_bytes())
+    assert shown.shape == (6, 8, 3)
+    assert (shown[..., -1] == array[..., 0]).all()
+
+
 @pytest.mark.parametrize('shape, depth', [
     ((6, 8, 3), np.uint8), ((6, 8), np.uint8), ((6, 8), np.uint16)])
 def test_files_of_any_depth(tmp_path, shape, depth):

@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Dict, Iterator, Optional, Tuple
+from typing import Dict, Iterator, Optional, Sequence, Tuple
 
 import torch
 from mmengine.hooks.hook import DATA_BATCH
@@ -47,7 +47,7 @@ class CheckFiniteHook(AfterStepHook):
         """Check what was loaded or initialised."""
         super().before_train(runner)
         self._skipped = 0
-        names = not_finite(_trained(runner))
+        names = not_finite(unwrap_model(runner.model).state_dict())
         if names:
             raise FloatingPointError(
                 f'before the first step, {listed(names)} of the model have '
@@ -95,6 +95,25 @@ class CheckFiniteHook(AfterStepHook):
                 f'iteration {runner.iter + 1} gave NaN or infinite numbers: '
                 f'{listed(faults)}. The images of the batch are '
                 f'{listed(images)}. {_CURE}. {_checkpoint(runner)}')
+
+    def after_val_iter(self,
+                       runner: Runner,
+                       batch_idx: int,
+                       data_batch: DATA_BATCH = None,
+                       outputs: Optional[Sequence] = None) -> None:
+        """Check the predictions before they are scored."""
+        logits = {
+            sample.metainfo.get('img_path', 'an image without path'):
+            sample.seg_logits.data
+            for sample in outputs or () if 'seg_logits' in sample
+        }
+        names = not_finite(logits)
+        if names:
+            raise FloatingPointError(
+                f'the predictions of {listed(names)} are NaN or infinite; '
+                'mend the images, or give another checkpoint')
+
+    after_test_iter = after_val_iter
 
     def after_step(self, runner: Runner) -> None:
         """Count anew."""

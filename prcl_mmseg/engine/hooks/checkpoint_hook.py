@@ -27,12 +27,23 @@ class CheckpointHook(MMEngineCheckpointHook):
 
     overwrite = False
 
+    def __init__(self,
+                 *args,
+                 filename_tmpl: Optional[str] = None,
+                 **kwargs) -> None:
+        if filename_tmpl not in (None, 'iter_{}.pth', 'epoch_{}.pth'):
+            raise ValueError(
+                f'default_hooks.checkpoint.filename_tmpl={filename_tmpl!r} '
+                "must be 'iter_{}.pth' or 'epoch_{}.pth': by these names "
+                '--resume finds checkpoints')
+        super().__init__(*args, filename_tmpl=filename_tmpl, **kwargs)
+
     def before_train(self, runner: Runner) -> None:
         """Clear away what a kill during writing left, and what is to go."""
         super().before_train(runner)
         if is_main_process():
             if self.overwrite:
-                delete_checkpoints(runner.work_dir)
+                delete_checkpoints(self.out_dir, runner.work_dir)
             for draft in Path(self.out_dir).glob(f'*.pth.*{UNFINISHED}'):
                 draft.unlink()
 

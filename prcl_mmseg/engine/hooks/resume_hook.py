@@ -4,7 +4,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from mmseg.registry import HOOKS
 
 from ..batches import TrainingBatches, can_be_placed
-from ..resume import find_resumable
+from ..resume import checkpoint_folder, find_resumable
 from ..resume_check import (check_fit, describe_run, follow_config,
                             schedule_changed)
 
@@ -29,7 +29,8 @@ class ResumeHook(Hook):
         """Choose what ``resume=True`` resumes."""
         self._seed = runner.seed
         if runner._resume and runner._load_from is None:
-            start = find_resumable(runner.work_dir)
+            start = find_resumable(runner.work_dir,
+                                   checkpoint_folder(runner.cfg))
             if start is not None:
                 runner._load_from = start.load_from
                 for note in start.notes:
@@ -45,7 +46,7 @@ class ResumeHook(Hook):
         self._new_schedule = schedule_changed(runner, checkpoint)
         if self._new_schedule:
             # Else MMEngine would take it over.
-            del checkpoint['param_schedulers']
+            checkpoint.pop('param_schedulers', None)
 
     def before_save_checkpoint(self, runner: Runner,
                                checkpoint: dict) -> None:
@@ -58,11 +59,12 @@ class ResumeHook(Hook):
             before = runner.optim_wrapper.get_lr()['lr'][0]
             follow_config(runner)
             runner.logger.warning(
-                'The schedule of the checkpoint has another length than the '
-                f"config's, of train_cfg.max_iters={runner.max_iters}. The "
-                f'training goes on by that of the config: the learning rate '
-                f'is {runner.optim_wrapper.get_lr()["lr"][0]:g} now, which '
-                f'was {before:g}. That is not what a training of this length '
+                'The checkpoint has no schedule, or one of another length '
+                "than the config's, of train_cfg.max_iters="
+                f'{runner.max_iters}. The training goes on by that of the '
+                f'config: the learning rate is '
+                f'{runner.optim_wrapper.get_lr()["lr"][0]:g} now, which was '
+                f'{before:g}. That is not what a training of this length '
                 'would have been: start it anew for figures to compare')
         loop = runner.train_loop
         if can_be_placed(loop):

@@ -69,7 +69,7 @@ class UncertaintyCheckHook(Hook):
         if finding is not None and finding.is_inverted:
             runner.logger.log(
                 logging.WARNING, f'{finding}. A large σ² is no sign of doubt '
-                'here: do not weigh or choose pixels by it, use the softmax. '
-                'Train longer, or try another '
-                'model.terms.*.variance_summary, which needs no new training')
+                'here: do not weigh or choose pixels by it. Train longer, or '
+                'try another model.terms.*.variance_summary, which needs no '
+                'new training')
         return finding

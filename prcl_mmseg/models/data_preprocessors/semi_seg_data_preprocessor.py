@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Iterator, Union
+from typing import Iterator, List, Optional, Tuple, Union
 
 import torch
 from mmengine.model import BaseDataPreprocessor, ImgDataPreprocessor
@@ -44,9 +44,14 @@ class SemiSegDataPreprocessor(BaseDataPreprocessor):
         """
         if 'labeled' not in data:
             return self.preprocessor(data, training)
+        flat = {name: _flatten_samples(part) for name, part in data.items()}
+        if training:
+            for name, part in flat.items():
+                _check_sizes(name, part['inputs'],
+                             getattr(self.preprocessor, 'size', None))
         parts = {
-            name: self.preprocessor(_flatten_samples(part), training)
-            for name, part in data.items()
+            name: self.preprocessor(part, training)
+            for name, part in flat.items()
         }
         return dict(
             inputs={name: part['inputs']
@@ -106,6 +111,23 @@ def for_any_channels(config: dict) -> dict:
     if picky and len(config.get('mean') or ()) not in (0, 1, 3):
         return dict(config, type='MultiChannelSegDataPreProcessor')
     return config
+
+
+def _check_sizes(name: str, images: List[Tensor],
+                 crop_size: Optional[Tuple[int, int]]) -> None:
+    """Raise ValueError for images that no padding makes equal."""
+    shapes = sorted({tuple(image.shape) for image in images})
+    padded = {
+        (shape[0], *(max(pair) for pair in zip(shape[1:], crop_size)))
+        if crop_size else shape
+        for shape in shapes
+    }
+    if len(padded) > 1 and (crop_size or len({s[0] for s in shapes}) > 1):
+        raise ValueError(
+            f'the {name} images of a batch are {shapes} (C, H, W), and '
+            f'model.crop_size={crop_size} pads smaller ones only; crop or '
+            f'resize them in train_dataloader.dataset.{name}.pipeline, and '
+            'load them with as many channels')
 
 
 def _flatten_samples(part: dict) -> dict:

@@ -261,4 +261,20 @@ def _build_network(segmentor: dict) -> EncoderDecoder:
             f'model.segmentor has a layer {missing}, whose compiled '
             'operator is missing in this build of mmcv; use a model '
             'without it, or install mmcv with compiled operators')
+    for head in network.modules():
+        _check_loss_names(head)
     return network
+
+
+def _check_loss_names(head: nn.Module) -> None:
+    """MMEngine adds up what is called a loss, and only logs the rest."""
+    losses = getattr(head, 'loss_decode', None)
+    where = f'model.segmentor: loss_decode of {type(head).__name__}'
+    if isinstance(losses, nn.ModuleList) and not len(losses):
+        raise ValueError(f'{where} is empty, so it would learn nothing; give '
+                         "dict(type='CrossEntropyLoss')")
+    for loss in losses if isinstance(losses, nn.ModuleList) else [losses]:
+        name = getattr(loss, 'loss_name', 'loss_')
+        if 'loss' not in name:
+            raise ValueError(f'{where} has loss_name={name!r}, which must '
+                             "begin with 'loss_' to count as a loss")

@@ -1,4 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+import pytest
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.structures import PixelData
@@ -91,3 +92,23 @@ def test_it_is_undone_by_its_mean_and_std():
     image = preprocessor(batch, training=True)['inputs']
     raw = image * preprocessor.pixel_std + preprocessor.pixel_mean
     torch.testing.assert_close(raw, torch.full((1, 3, 8, 10), 9.))
+
+
+@pytest.mark.parametrize('shapes, crop_size, refused', [
+    ([(3, 40, 40), (3, 32, 32)], (32, 32), True),
+    ([(3, 20, 40), (3, 40, 20)], (64, 64), False),
+    ([(4, 32, 32), (3, 32, 32)], (32, 32), True),
+])
+def test_images_that_no_padding_makes_equal_are_named(shapes, crop_size,
+                                                      refused):
+    batch = pseudo_collate([
+        dict(labeled=dict(inputs=torch.zeros(shape),
+                          data_samples=SegDataSample())) for shape in shapes
+    ])
+    preprocessor = SemiSegDataPreprocessor(
+        dict(type='SegDataPreProcessor', size=crop_size))
+    if not refused:
+        assert preprocessor(batch, training=True)
+        return
+    with pytest.raises(ValueError, match='labeled images of a batch.*crop'):
+        preprocessor(batch, training=True)

@@ -116,9 +116,11 @@ def test_a_model_without_a_checkpoint_predicts():
     (torch.zeros(3), 'holds a Tensor'),
     (dict(state_dict=None), 'holds a NoneType'),
     (dict(state_dict=[1]), 'holds a list'),
-    (dict(state_dict={'networks.student.backbone.w': 'a'}), 'a str as networks.student.backbone.w'),
+    (dict(state_dict={'networks.student.backbone.w': 'a'}),
+     'a str as networks.student.backbone.w'),
     ({'meta': {}, 'optimizer': {}}, 'a dict as meta'),
     ({}, 'no weights of a network'),
+    (dict(state_dict={3: torch.zeros(1)}), 'instead of weights by name'),
 ])
 def test_files_without_weights_are_named(content, words, tmp_path):
     torch.save(content, tmp_path / 'odd.pth')

@@ -67,7 +67,7 @@ def check_config(cfg: Config, training: bool = True) -> None:
         check_hooks(cfg)
 
 
-def check_files(cfg: Config) -> None:
+def check_weight_files(cfg: Config) -> None:
     """Raise FileNotFoundError if weights to start from do not exist."""
     wanted = {'load_from': cfg.get('load_from')}
     for key, value in config_items(cfg._cfg_dict):

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from mmengine.config import Config, DictAction
 
-from .config_check import check_config, check_files
+from .config_check import check_config, check_weight_files
 from .config_options import merge_options
 from .config_types import name_types
 from .launch import adapt_to_run, remember_local_rank
@@ -100,7 +100,7 @@ def load_config(args: Namespace,
         name_types(cfg)
         check_config(cfg, training)
         if training:
-            check_files(cfg)
+            check_weight_files(cfg)
             fit_warm_up(cfg)
         adapt_to_run(cfg, args.launcher)
     except (FileNotFoundError, ValueError) as error:

@@ -47,12 +47,6 @@ class TeacherStudentValLoop(ValLoop):
                 copy.deepcopy(config))
             self.evaluators[role].dataset_meta = self.evaluator.dataset_meta
 
-    @property
-    def default_role(self) -> str:
-        """str: Who predicts when nobody is named."""
-        role = self.model.predict_with
-        return role if role in self.evaluators else 'student'
-
     def run(self) -> dict:
         """Launch validation.
 
@@ -74,8 +68,9 @@ class TeacherStudentValLoop(ValLoop):
         """Let every role predict one batch; hooks see the default role's."""
         self.runner.call_hook(
             'before_val_iter', batch_idx=idx, data_batch=data_batch)
-        # The default role comes last: a prediction overwrites the samples'.
-        for role in sorted(self.evaluators, key=self.default_role.__eq__):
+        # Who predicts by default comes last: a prediction overwrites the samples'.
+        last = self.model.predicting_role
+        for role in sorted(self.evaluators, key=last.__eq__):
             with autocast(
                     enabled=self.fp16), self.model.predicting_with(role):
                 outputs = self.runner.model.val_step(data_batch)
@@ -92,7 +87,7 @@ class TeacherStudentValLoop(ValLoop):
         for role, evaluator in self.evaluators.items():
             self.runner.logger.info(f'Scores of the {role}:')
             scores = evaluator.evaluate(len(self.dataloader.dataset))
-            if role == self.default_role:
+            if role == self.model.predicting_role:
                 metrics.update(scores)
             metrics.update(
                 {f'{role}/{name}': value

@@ -38,13 +38,16 @@ def run_in_main_process(work: Callable[[], Any]) -> Any:
                 return None
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(work)
-        while not future.done():
+        # Told at least once, also of work that is done at once.
+        done = False
+        while not done:
             wait([future], _INTERVAL)
-            broadcast_object_list([(future.done(), _error_of(future))])
+            done = future.done()
+            broadcast_object_list([(done, _error_of(future, done))])
     return future.result()
 
 
-def _error_of(future: Future) -> Optional[str]:
-    if future.done() and future.exception() is not None:
+def _error_of(future: Future, done: bool) -> Optional[str]:
+    if done and future.exception() is not None:
         return str(future.exception())
     return None

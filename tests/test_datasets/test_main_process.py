@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+from concurrent.futures import Future
 
 import pytest
 import torch.distributed as dist
@@ -21,6 +22,23 @@ def work(folder: str, fails: bool) -> str:
     return 'done'
 
 
+class AtOnce:
+    """A pool that is never seen at work."""
+
+    def __init__(self, _) -> None:
+        self.future = Future()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_) -> None:
+        pass
+
+    def submit(self, function) -> Future:
+        self.future.set_result(function())
+        return self.future
+
+
 def run_process(rank: int, port: int, folder: str) -> None:
     os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
     dist.init_process_group('gloo', rank=rank, world_size=2)
@@ -31,6 +49,9 @@ def run_process(rank: int, port: int, folder: str) -> None:
     kind = RuntimeError if rank else ValueError
     with pytest.raises(kind, match='a file is broken'):
         run_in_main_process(lambda: work(folder, True))
+    # Work that is done before anyone looks.
+    main_process.ThreadPoolExecutor = AtOnce
+    assert run_in_main_process(lambda: 1) == (None if rank else 1)
     dist.destroy_process_group()
 
 

@@ -68,7 +68,7 @@ class TeacherStudentValLoop(ValLoop):
         """Let every role predict one batch; hooks see the default role's."""
         self.runner.call_hook(
             'before_val_iter', batch_idx=idx, data_batch=data_batch)
-        # Who predicts by default comes last: a prediction overwrites the samples'.
+        # Who predicts by default comes last: predictions are overwritten.
         last = self.model.predicting_role
         for role in sorted(self.evaluators, key=last.__eq__):
             with autocast(

@@ -46,6 +46,12 @@ OPTIONS = dict(
         ('val_evaluator.iou_metric=mIoU', "'iou_metrics'"),
         ('visualizer.alfa=1', "'alpha'"),
         ('visualizer.alpha=7', '[0, 1]'),
+        ('optim_wrapper.paramwise_cfg.custom_keys.norm.lrmult=2',
+         "'lr_mult'"),
+        ('optim_wrapper.optimizer.amsgrad=maybe', 'True'),
+        ('model.segmentor.backbone.norm_eval=maybe', 'True'),
+        ('model.segmentor.decode_head.align_corners=maybe', 'True'),
+        ('val_evaluator.iou_metrics=[]', "'mIoU'"),
         ('randomness.sed=1', "'seed'"),
         ('env_cfg.cudnn_benchmrk=True', "'cudnn_benchmark'"),
         ('model.num_classes.x=1', 'no settings'),
@@ -331,6 +337,9 @@ LINES = [
      'class_weight.0', '-1', 'at least 0'),
     ('checkpoints_of_one_name', 'default_hooks["checkpoint"]["filename_tmpl"]'
      ' = "last.pth"', 'filename_tmpl', "'last.pth'", 'iter_{}.pth'),
+    ('sliding_by_nothing', 'segmentor["test_cfg"] = dict(mode="slide", '
+     'crop_size=(16, 16), stride=(0, 0))\nmodel["segmentor"] = segmentor',
+     'test_cfg.stride.0', '0', 'at least 1'),
     ('two_means_of_three_channels', 'segmentor["data_preprocessor"]["mean"] '
      '= [1, 2]\nmodel["segmentor"] = segmentor',
      'data_preprocessor', 'mean', '2', 'std'),

@@ -143,7 +143,9 @@ def _check_names(key: str, value: Any) -> None:
     """Misspelt settings of what would take them without a word."""
     if not isinstance(value, dict):
         return
-    known = KEYS.get(key, ())
+    known = next(
+        (names for pattern, names in KEYS.items() if _matches(key, [pattern])),
+        ())
     for pattern, registry in GREEDY.items():
         kind = value.get('type')
         if _matches(key, [pattern]) and isinstance(kind, str) and _is_known(

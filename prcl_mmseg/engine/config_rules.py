@@ -37,12 +37,20 @@ NUMBERS = {
     'visualizer.alpha': dict(low=0, high=1),
     'model.**head.ignore_index': dict(whole=True),
     'model.**head.threshold': dict(low=0, high=1),
+    'model.**sampler.thresh': dict(low=0, high=1),
+    'model.**test_cfg.stride.*': dict(low=1, whole=True),
+    'model.**test_cfg.crop_size.*': dict(low=1, whole=True),
+    'train_dataloader.**.ratio_range.*': dict(low=0, open_low=True),
     'model.**data_preprocessor.mean.*': dict(),
     'model.**data_preprocessor.std.*': dict(low=0, open_low=True),
 }
 BOOLS = ('**.by_epoch', 'resume', 'randomness.deterministic',
          'randomness.diff_rank_seed', '*_dataloader.drop_last',
-         '*_dataloader.persistent_workers', '*_dataloader.pin_memory')
+         '*_dataloader.persistent_workers', '*_dataloader.pin_memory',
+         'optim_wrapper.optimizer.amsgrad', 'optim_wrapper.optimizer.nesterov',
+         'optim_wrapper.optimizer.foreach', 'model.**.align_corners',
+         'model.**.avg_non_ignore', 'model.**.norm_eval', 'model.**.with_cp',
+         'find_unused_parameters')
 CHOICES = {
     'model.segmentor.test_cfg.mode': ('whole', 'slide'),
     'env_cfg.mp_cfg.mp_start_method': ('fork', 'spawn', 'forkserver'),
@@ -77,7 +85,8 @@ KEYS = dict(
         ('custom_keys', 'bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult',
          'flat_decay_mult', 'dwconv_decay_mult', 'dcn_offset_lr_mult',
          'bypass_duplicate', 'num_layers', 'decay_rate', 'decay_type',
-         'layer_decay_rate')
+         'layer_decay_rate'),
+        'optim_wrapper.paramwise_cfg.custom_keys.*': ('lr_mult', 'decay_mult')
     })
 PLAIN = (bool, str, dict, Optional[bool], Optional[str], Optional[dict])
 BUILT_FROM = {

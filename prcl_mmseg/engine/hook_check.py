@@ -111,6 +111,9 @@ def _scores(cfg: Config) -> List[str]:
             # Others say themselves what they score.
             return []
         wanted = metric.get('iou_metrics', ['mIoU'])
+        if not wanted:
+            raise ValueError(f'val_evaluator.iou_metrics={wanted!r}: nothing '
+                             f'would be scored; use some of {list(SCORES)}')
         for name in [wanted] if isinstance(wanted, str) else wanted:
             if name not in SCORES:
                 raise ValueError(

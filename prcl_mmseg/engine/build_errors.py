@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from ..datasets.loader_check import check_steps
 from ..value_check import did_you_mean
 from .config_parts import config_items
+from .config_types import OWN_PACKAGE
 from .signatures import arguments, misfits
 
 # What MMEngine builds by, and the argument that is a part of the config.
@@ -25,7 +26,6 @@ BUILDERS = dict(
     build_scheduler_from_cfg='cfg',
     build_dataloader='dataloader',
     build_optim_wrapper='optim_wrapper')
-OWN_PACKAGE = __name__.split('.')[0]
 _REPR = Repr()
 _REPR.maxlevel, _REPR.maxdict, _REPR.maxstring = 2, 40, 120
 

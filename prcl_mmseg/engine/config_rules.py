@@ -8,6 +8,8 @@ from typing import Optional
 from mmseg.registry import (DATASETS, HOOKS, METRICS, MODELS, TASK_UTILS,
                             TRANSFORMS, VISUALIZERS)
 
+from .config_types import OWN_PACKAGE
+
 # Keys, and the bounds of check_number(); None is always left to its default.
 NUMBERS = {
     'train_cfg.max_iters': dict(low=1, whole=True),
@@ -103,6 +105,5 @@ GREEDY = {
     '*_evaluator.*': METRICS,
     'visualizer': VISUALIZERS
 }
-OWN_PACKAGE = __name__.split('.')[0]
 # Whose classes are known to take what they say.
 PACKAGES = ('mmengine', 'mmcv', 'mmseg', OWN_PACKAGE)

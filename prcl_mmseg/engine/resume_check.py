@@ -6,6 +6,7 @@ from mmengine.dist import get_world_size
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from .hooks.unwrap import unwrap_model
 from .resume import missing_parts
 
 _WEIGHTS = ('To start a training from its weights, leave --resume out and '
@@ -44,9 +45,7 @@ def check_fit(runner: Runner, checkpoint: dict, path: str) -> List[str]:
             f'{", ".join(lacks)}. Published checkpoints and the best one '
             f'hold no optimizer. {_WEIGHTS}; to go on, resume an '
             'iter_*.pth')
-    model = runner.model.module if hasattr(runner.model,
-                                           'module') else runner.model
-    _check_weights(model, checkpoint['state_dict'], path)
+    _check_weights(unwrap_model(runner.model), checkpoint['state_dict'], path)
     _check_optimizer(runner, checkpoint['optimizer'], path)
     return [
         *_compare_runs(runner, checkpoint['meta'], path),

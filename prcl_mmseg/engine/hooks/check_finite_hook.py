@@ -8,6 +8,7 @@ from mmseg.registry import HOOKS
 from torch import Tensor
 
 from ...finite import not_finite
+from ...models.structures.nested import leaves
 from ...value_check import check_number, listed
 from ..resume import saved_checkpoints
 from .after_step_hook import AfterStepHook
@@ -149,16 +150,8 @@ def _images(batch: DATA_BATCH) -> Iterator[Tuple[str, Tensor]]:
             yield from _images(part)
         return
     for image, sample in zip(
-            _flatten(batch['inputs']), _flatten(batch['data_samples'])):
+            leaves(batch['inputs']), leaves(batch['data_samples'])):
         yield sample.metainfo.get('img_path', 'an image without path'), image
-
-
-def _flatten(values) -> Iterator:
-    for value in values:
-        if isinstance(value, (list, tuple)):
-            yield from _flatten(value)
-        else:
-            yield value
 
 
 def _checkpoint(runner: Runner) -> str:

@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Iterator, List, Optional, Tuple, Union
+from typing import List, Optional, Tuple, Union
 
 import torch
 from mmengine.model import BaseDataPreprocessor, ImgDataPreprocessor
@@ -7,6 +7,8 @@ from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
 from mmseg.utils import SampleList
 from torch import Tensor, nn
+
+from ..structures.nested import leaves
 
 from ..registered import registered_class
 
@@ -132,12 +134,4 @@ def _check_sizes(name: str, images: List[Tensor],
 
 def _flatten_samples(part: dict) -> dict:
     """Undo the nesting that several samples per item leave."""
-    return {name: list(_leaves(values)) for name, values in part.items()}
-
-
-def _leaves(values) -> Iterator:
-    for value in values:
-        if isinstance(value, (list, tuple)):
-            yield from _leaves(value)
-        else:
-            yield value
+    return {name: list(leaves(values)) for name, values in part.items()}

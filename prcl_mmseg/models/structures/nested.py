@@ -1,6 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Features come as tensors, or as tuples, lists and dicts of them."""
-from typing import Any, Callable, List
+from typing import Any, Callable, Iterator, List
 
 from torch import Tensor
 
@@ -27,3 +27,12 @@ def tensors_of(nest: Any) -> List[Tensor]:
     tensors: List[Tensor] = []
     map_tensors(lambda tensor: tensors.append(tensor) or tensor, nest)
     return tensors
+
+
+def leaves(values: Any) -> Iterator[Any]:
+    """What lists in lists hold, in order."""
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            yield from leaves(value)
+        else:
+            yield value

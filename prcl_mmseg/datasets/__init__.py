@@ -5,6 +5,7 @@ from .demo import DemoSegDataset, generate_demo
 from .image_check import check_images
 from .label_check import check_class_count, check_labels, log_class_histogram
 from .loading import LoadMultiChannelImage, LoadWideAnnotations
+from .msrc import MSRCDataset
 from .path_check import check_paths
 from .semi_dataset import SemiSegDataset
 from .split_dataset import SplitSegDataset
@@ -16,7 +17,7 @@ from .unlabeled_dataset import UnlabeledDataset
 
 __all__ = [
     'CamVidDataset', 'DemoSegDataset', 'LoadMultiChannelImage',
-    'LoadWideAnnotations', 'SemiSegDataset', 'SplitADE20KDataset',
+    'LoadWideAnnotations', 'MSRCDataset', 'SemiSegDataset', 'SplitADE20KDataset',
     'SplitCOCOStuffDataset', 'SplitCityscapesDataset', 'SplitEntry',
     'SplitLoveDADataset', 'SplitSegDataset', 'SplitVOCDataset',
     'UnlabeledDataset', 'check_class_count', 'check_data', 'check_images',

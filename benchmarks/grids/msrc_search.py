@@ -1,0 +1,53 @@
+# The schedule of each strategy on MSRC, to be chosen on validation: the same
+# number of settings for each, with the 40 labels of seed 0.
+_base_ = './msrc.py'
+keys = dict(
+    lr='optim_wrapper.optimizer.lr',
+    sure='model.strategy.loss.threshold',
+    momentum='model.teacher.momentum')
+tried = dict(
+    supervised=dict(
+        lr_02=dict(lr=2e-4), lr_05=dict(lr=5e-4), lr_10=dict(lr=1e-3),
+        lr_20=dict(lr=2e-3)),
+    fixmatch=dict(
+        sure_95=dict(lr=5e-4, sure=0.95), sure_80=dict(lr=5e-4, sure=0.8),
+        sure_60=dict(lr=5e-4, sure=0.6), lr_10=dict(lr=1e-3, sure=0.95)),
+    unimatch=dict(
+        sure_95=dict(lr=5e-4, sure=0.95), sure_80=dict(lr=5e-4, sure=0.8),
+        sure_60=dict(lr=5e-4, sure=0.6), lr_10=dict(lr=1e-3, sure=0.95)),
+    mean_teacher=dict(
+        sure_97=dict(lr=5e-4, sure=0.97, momentum=0.01),
+        sure_80=dict(lr=5e-4, sure=0.8, momentum=0.01),
+        lr_10=dict(lr=1e-3, sure=0.97, momentum=0.01),
+        momentum_03=dict(lr=5e-4, sure=0.97, momentum=0.03)),
+    unimatch_v2=dict(
+        sure_95=dict(lr=5e-4, sure=0.95, momentum=0.01),
+        sure_80=dict(lr=5e-4, sure=0.8, momentum=0.01),
+        lr_10=dict(lr=1e-3, sure=0.95, momentum=0.01),
+        momentum_03=dict(lr=5e-4, sure=0.95, momentum=0.03)))
+methods = {
+    '_delete_': True,
+    **{
+        f'{method}_{name}': dict(
+            config=f'configs/{method}/{method}_efficientnet-lite0_msrc_n40.py',
+            cfg_options={
+                keys[setting]: value
+                for setting, value in settings.items()
+            })
+        for method, variants in tried.items()
+        for name, settings in variants.items()
+    }
+}
+splits = {
+    '_delete_': True,
+    'n40':
+    dict(
+        labeled='splits/seed{seed}_n40/labeled.txt',
+        unlabeled='splits/seed{seed}_n40/unlabeled.txt')
+}
+seeds = [0]
+cfg_options = {
+    'test_evaluator': [dict(type='IoUMetric', iou_metrics=['mIoU'])]
+}
+# Only what a grid knows may remain.
+del keys, tried

@@ -1,0 +1,98 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""The lists and the table of what to label next."""
+import csv
+import os.path as osp
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence
+
+from ..datasets.split_list import SplitEntry, format_entry
+from .image_pool import ImagePool
+
+FILES = ('label_next.txt', 'unlabeled.txt', 'scores.csv', 'index.html')
+
+
+def check_folder(folder: str, pool: ImagePool, overwrite: bool) -> None:
+    """Refuse a folder where the results must not be written.
+
+    Args:
+        folder (str): Need not exist.
+        pool (ImagePool): Nothing is written into its data.
+        overwrite (bool): Whether earlier results may be replaced.
+
+    Raises:
+        ValueError: If it lies inside the data, or is no folder.
+        FileExistsError: If it holds earlier results.
+    """
+    if osp.lexists(folder) and not osp.isdir(folder):
+        raise ValueError(f'--out {folder!r} is no folder; choose another')
+    target = osp.join(osp.realpath(folder), '')
+    sources = {osp.dirname(image.path)
+               for image in pool.candidates + pool.labeled}
+    for source in sorted(sources.union(pool.roots) - {''}):
+        if target.startswith(osp.join(osp.realpath(source), '')):
+            raise ValueError(
+                f'--out {folder!r} lies inside the data {source!r}, where '
+                'nothing is written; choose a folder outside')
+    existing = [name for name in FILES if osp.lexists(osp.join(folder, name))]
+    if existing and not overwrite:
+        raise FileExistsError(
+            f'--out {folder!r} already holds {", ".join(existing)}; choose '
+            'another folder, or --overwrite to replace them')
+
+
+def list_lines(pool: ImagePool) -> List[str]:
+    """The line of each candidate in a split list.
+
+    Paths are relative to ``data_root``. Those outside of it, and all where
+    labelled and unlabelled data differ in it, begin at the root of the file
+    system, where data sets look for them as well.
+
+    Raises:
+        ValueError: If a list cannot hold the name of a file.
+    """
+    return [_line(image.path, pool.root) for image in pool.candidates]
+
+
+def write_lists(folder: str, lines: Sequence[str], chosen: Sequence[int],
+                table: Dict[str, Sequence]) -> None:
+    """Write ``label_next.txt``, ``unlabeled.txt`` and ``scores.csv``.
+
+    Args:
+        folder (str): Created if need be.
+        lines (Sequence[str]): Of all candidates, from :func:`list_lines`.
+        chosen (Sequence[int]): Numbers of the chosen ones, in their order.
+        table (dict[str, Sequence]): Columns of the table, a value for each
+            candidate.
+    """
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    rest = set(range(len(lines))).difference(chosen)
+    for name, indices in (('label_next.txt', chosen),
+                          ('unlabeled.txt', sorted(rest))):
+        text = ''.join(f'{lines[index]}\n' for index in indices)
+        _write(target / name, text)
+    with _fresh(target / 'scores.csv').open(
+            'w', encoding='utf-8', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(table)
+        writer.writerows(zip(*table.values()))
+
+
+def _write(path: Path, text: str) -> None:
+    # Bytes: no system shall change the line ends.
+    _fresh(path).write_bytes(text.encode())
+
+
+def _fresh(path: Path) -> Path:
+    # A link is replaced, and not what it leads to.
+    path.unlink(missing_ok=True)
+    return path
+
+
+def _line(path: str, root: Optional[str]) -> str:
+    if root is not None:
+        below = osp.relpath(path, root).replace(osp.sep, '/')
+        if not below.startswith('../'):
+            return format_entry(SplitEntry(below))
+    # Readers strip the leading slash, people need it.
+    return '/' + format_entry(SplitEntry(osp.abspath(path).lstrip('/')))

@@ -163,6 +163,16 @@ def test_wrong_arguments_are_named_before_any_prediction(
     assert 'task/s' not in said.out and not (tmp_path / 'out').exists()
 
 
+def test_class_names_are_needed(trained, propose, capsys):
+    config, path = trained('supervised')
+    checkpoint = torch.load(path)
+    checkpoint['meta']['dataset_meta']['classes'] = ('ground', 'disc')
+    torch.save(checkpoint, path)
+    with pytest.raises(SystemExit):
+        propose(config, path, '--count', 1)
+    assert 'names 2 classes, but the model has 3' in capsys.readouterr().err
+
+
 def test_earlier_results_are_kept(trained, propose, capsys):
     files = trained('supervised')
     out = propose(*files, '--count', 1, '--by', 'random')

@@ -13,7 +13,8 @@ from tiny import build
 
 from prcl_mmseg.datasets import UnlabeledDataset
 from prcl_mmseg.selection import (Predictor, check_folder, find_pool,
-                                  list_lines, loading_pipeline, write_lists)
+                                  list_lines, loading_pipeline, look_at,
+                                  write_lists)
 
 LOAD, PACK = dict(type='LoadImageFromFile'), dict(type='PackSegInputs')
 MASKS = dict(type='LoadAnnotations')
@@ -202,6 +203,23 @@ def test_prototypes_describe_in_the_same_pass(folder):
     torch.testing.assert_close(
         maps.gather(0, sample.pred_sem_seg.data)[0], 1 - found.doubt)
     np.testing.assert_allclose(maps.mean((1, 2)), found.descriptor, rtol=1e-5)
+
+
+def test_a_config_of_labelled_images_alone(folder):
+    cfg = config(folder)
+    cfg.train_dataloader.dataset = cfg.train_dataloader.dataset.labeled
+    pool = pool_of(cfg, folder=str(folder / 'images'))
+    assert len(pool.candidates) == 3 and len(pool.labeled) == 1
+
+
+def test_scores_that_are_no_numbers_are_named(folder):
+    pool = pool_of(config(folder))
+    predictor = Predictor(Pointwise(float('nan')), 'margin')
+    with pytest.raises(ValueError, match='d.png: its score by margin is nan'):
+        look_at(pool.candidates, predictor, 2)
+    findings = look_at(pool.candidates, Predictor(Pointwise(), 'margin'), 2)
+    low, high = findings[0].limits
+    assert -1 <= low <= findings[0].score.score <= high < -0.99
 
 
 def test_random_has_no_doubt(folder):

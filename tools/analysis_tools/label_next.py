@@ -109,6 +109,11 @@ def prepare(args: argparse.Namespace, cfg: Config) -> tuple:
     lines = list_lines(pool)
     model = init_model(cfg, args.checkpoint, device=args.device)
     check_criterion(args.by, model, num_views)
+    names, classes = model.dataset_meta['classes'], max(model.out_channels, 2)
+    if len(names) < classes:
+        raise ValueError(f'checkpoint {args.checkpoint!r} names {len(names)} '
+                         f'classes, but the model has {classes}; give one '
+                         'that a training wrote, with its dataset_meta')
     check_images(pool.candidates[0].dataset,
                  args.images or 'train_dataloader.dataset.unlabeled',
                  image_channels(model))

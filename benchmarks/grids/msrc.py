@@ -1,9 +1,37 @@
 # MSRC at 216 x 180, FPN on EfficientNet-Lite0 with ImageNet weights.
-names = ('supervised', 'fixmatch', 'unimatch', 'mean_teacher', 'unimatch_v2')
-methods = {
-    name: dict(config=f'configs/{name}/{name}_efficientnet-lite0_msrc_n40.py')
-    for name in names
-}
+file = 'configs/{0}/{1}_efficientnet-lite0_msrc_n40.py'
+contrast = 'model.terms.contrast'
+# What views say of doubt is measured for all; it changes nothing else.
+views = {'model.terms.views': dict(type='ViewVariance')}
+strategies = ('fixmatch', 'mean_teacher', 'unimatch', 'unimatch_v2')
+contrasts = ('prcl_fixmatch', 'prcl', 'prcl_unimatch', 'prcl_unimatch_v2')
+methods = dict(supervised=dict(config=file.format('supervised', 'supervised')))
+methods.update({
+    name: dict(config=file.format(name, name), cfg_options=views)
+    for name in strategies
+})
+methods.update({
+    name: dict(config=file.format('prcl', name), cfg_options=views)
+    for name in contrasts
+})
+methods.update({
+    # Points instead of distributions.
+    f'{name}_points': dict(
+        config=file.format('prcl', name),
+        cfg_options={
+            **views, f'{contrast}.head.fixed_variance': 0.1
+        })
+    for name in ('prcl', 'prcl_unimatch_v2')
+})
+methods.update({
+    # The prototypes label, too.
+    f'{name}_labels': dict(
+        config=file.format('prcl', name),
+        cfg_options={
+            **views, 'model.strategy.labeler.prototype_weight': 1.0
+        })
+    for name in ('prcl', 'prcl_unimatch_v2')
+})
 splits = {
     f'n{count}': dict(
         labeled=f'splits/seed{{seed}}_n{count}/labeled.txt',
@@ -22,4 +50,4 @@ cfg_options = {
     ]
 }
 # Only what a grid knows may remain.
-del names
+del file, contrast, views, strategies, contrasts

@@ -6,11 +6,15 @@ import torch
 from torch import Tensor
 
 SCORES = ('variance', 'softmax', 'entropy', 'product', 'prototype',
-          'prototype_product')
-# Those that look at pred_variance.
-VARIANCE_SCORES = ('variance', 'product')
-# Those that look at pred_posterior.
-PROTOTYPE_SCORES = ('prototype', 'prototype_product')
+          'prototype_product', 'views', 'views_product')
+# The map of a prediction that a score looks at, beside the logits.
+MAPS = dict(
+    variance='pred_variance',
+    product='pred_variance',
+    prototype='pred_posterior',
+    prototype_product='pred_posterior',
+    views='pred_view_variance',
+    views_product='pred_view_variance')
 _SMALLEST_DOUBT = 2.0**-24
 
 
@@ -54,18 +58,20 @@ def pixel_scores(prediction: Dict[str, Tensor],
     - 'prototype': 1 - q, with q the probability of the predicted class given
       the embedding.
     - 'prototype_product': log((1-q) (1-p)).
+    - 'views': the probability σ² that another view disagrees.
+    - 'views_product': log(σ² (1-p)), with this σ².
 
     Args:
         prediction (dict[str, Tensor]): 'seg_logits', as for
-            :func:`class_logits`, and, (1, H, W), 'pred_variance', σ², and
-            'pred_posterior', q.
+            :func:`class_logits`, and, (1, H, W), 'pred_variance', σ²,
+            'pred_posterior', q, and 'pred_view_variance', σ² of the views.
         names (Sequence[str]): Which of the scores.
 
     Returns:
         dict[str, Tensor]: fp32 maps (H, W) by name.
     """
     scores = {}
-    if set(names) - {'variance', 'prototype'}:
+    if set(names) - {'variance', 'prototype', 'views'}:
         logits = class_logits(prediction['seg_logits'])
         best, index = logits.max(dim=0)
         others = logits.scatter(0, index[None], -torch.inf).logsumexp(dim=0)
@@ -73,14 +79,17 @@ def pixel_scores(prediction: Dict[str, Tensor],
         log_doubt = others - logits.logsumexp(dim=0)
         scores['softmax'] = others - best
         scores['entropy'] = -(log_prob.exp() * log_prob).sum(dim=0)
-    if set(names) & set(VARIANCE_SCORES):
+    maps = {MAPS[name] for name in names if name in MAPS}
+    if 'pred_variance' in maps:
         scores['variance'] = prediction['pred_variance'][0].float()
+    if 'pred_posterior' in maps:
+        scores['prototype'] = 1 - prediction['pred_posterior'][0].float()
+    if 'pred_view_variance' in maps:
+        scores['views'] = prediction['pred_view_variance'][0].float()
     if 'product' in names:
         scores['product'] = scores['variance'].log() + log_doubt
-    if set(names) & set(PROTOTYPE_SCORES):
-        scores['prototype'] = 1 - prediction['pred_posterior'][0].float()
-    if 'prototype_product' in names:
-        # 1 - q is 0 in fp32 where q is nearest to 1.
-        scores['prototype_product'] = scores['prototype'].clamp(
-            min=_SMALLEST_DOUBT).log() + log_doubt
+    for name in {'prototype_product', 'views_product'} & set(names):
+        # A probability may be 0 in fp32: 1 - q where q is nearest to 1.
+        doubt = scores[name[:-len('_product')]]
+        scores[name] = doubt.clamp(min=_SMALLEST_DOUBT).log() + log_doubt
     return {name: scores[name] for name in names}

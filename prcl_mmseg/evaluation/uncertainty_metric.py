@@ -10,8 +10,7 @@ from prettytable import PrettyTable
 from torch import Tensor
 
 from .label_edges import label_edges
-from .pixel_scores import (PROTOTYPE_SCORES, SCORES, VARIANCE_SCORES,
-                           pixel_scores)
+from .pixel_scores import MAPS, SCORES, pixel_scores
 from .ranking import (NUM_BINS, aurc, auroc, auroc_tolerance, perfect_aurc,
                       score_bins)
 
@@ -41,13 +40,13 @@ class UncertaintyMetric(BaseMetric):
     and so is the mean of a region without pixels.
 
     Args:
-        scores (Sequence[str]): Which scores: 'variance' (σ²), 'softmax'
-            (1 - max softmax), 'entropy' (of the softmax), 'product'
+        scores (Sequence[str], optional): Which scores: 'variance' (σ²),
+            'softmax' (1 - max softmax), 'entropy' (of the softmax), 'product'
             (σ² · (1 - max softmax)), 'prototype' (1 - the probability that
-            the prototypes give to the predicted class) and
-            'prototype_product' (that times 1 - max softmax). With 'softmax'
-            and 'entropy' alone, models that give no σ² can be scored too.
-            Defaults to all.
+            the prototypes give to the predicted class), 'views' (the σ² of
+            ``ViewVariance``), 'prototype_product' and 'views_product' (these
+            times 1 - max softmax). Defaults to None: all for which the
+            predictions have maps.
         edge_width (int): Pixels this near to another class, in rows and
             columns, are on an edge. Where a band without label lies between
             the classes, as in Pascal VOC, take more than its width.
@@ -66,7 +65,7 @@ class UncertaintyMetric(BaseMetric):
     """
 
     def __init__(self,
-                 scores: Sequence[str] = SCORES,
+                 scores: Optional[Sequence[str]] = None,
                  edge_width: int = 3,
                  classwise: bool = False,
                  ignore_index: int = 255,
@@ -75,23 +74,16 @@ class UncertaintyMetric(BaseMetric):
                  **kwargs) -> None:
         super().__init__(
             collect_device=collect_device, prefix=prefix, **kwargs)
-        unknown = sorted(set(scores) - set(SCORES))
-        if unknown or not scores:
+        if scores is not None and (not scores or set(scores) - set(SCORES)):
             raise ValueError(f'UncertaintyMetric: scores={scores!r} must be '
                              f'some of {SCORES}')
         if edge_width < 1:
             raise ValueError(f'UncertaintyMetric: edge_width={edge_width} '
                              'must be at least 1 pixel')
-        self.scores = tuple(scores)
+        self.scores = scores
         self.edge_width = edge_width
         self.classwise = classwise
         self.ignore_index = ignore_index
-        self.uses_variance = bool(set(scores) & set(VARIANCE_SCORES))
-        self.needs = [
-            name for name, users in (('pred_variance', VARIANCE_SCORES),
-                                     ('pred_posterior', PROTOTYPE_SCORES))
-            if set(scores) & set(users)
-        ]
         self._reset()
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -141,7 +133,7 @@ class UncertaintyMetric(BaseMetric):
         }
         metrics = {}
         table = PrettyTable(['Score', 'AUROC', 'AURC', 'AUROC is within'])
-        for name in self.scores:
+        for name in [name for name in total if name != 'regions']:
             counts = total[name].view(2, NUM_BINS)
             metrics[f'AUROC/{name}'] = 100 * auroc(counts)
             metrics[f'AURC/{name}'] = 100 * aurc(counts)
@@ -157,13 +149,20 @@ class UncertaintyMetric(BaseMetric):
         logger.info(
             f"Finding the {metrics['AURC/random']:.2f} % wrong pixels (AURC "
             f"{metrics['AURC/perfect']:.3f} is the best possible):\n{table}")
-        if self.uses_variance:
+        if 'regions' in total:
             metrics.update(self._region_metrics(total['regions'], logger))
         return metrics
 
     def _count(self, sample: dict) -> Dict[str, Tensor]:
         """Bins of the scores of an image, and its sums by region."""
-        self._check(sample)
+        if self.scores is None:
+            self.scores = [
+                name for name in SCORES
+                if MAPS.get(name, 'seg_logits') in sample
+            ]
+        needed = list(dict.fromkeys(MAPS[name] for name in self.scores
+                                    if name in MAPS))
+        self._check(sample, needed)
         label = sample['gt_sem_seg']['data'][0].long()
         pred = sample['pred_sem_seg']['data'].view_as(label)
         label = label.to(pred.device)
@@ -171,7 +170,7 @@ class UncertaintyMetric(BaseMetric):
         wrong = pred != label
         maps = {
             name: sample[name]['data']
-            for name in ('seg_logits', *self.needs)
+            for name in ('seg_logits', *needed)
         }
         parts = {}
         for name, score in pixel_scores(maps, self.scores).items():
@@ -182,7 +181,7 @@ class UncertaintyMetric(BaseMetric):
                     f'{sample.get("img_path", "an image")} has NaN; did the '
                     'training diverge?')
             parts[name] = score_bins(score) + NUM_BINS * wrong[valid]
-        if self.uses_variance:
+        if 'pred_variance' in maps:
             parts['regions'] = self._region_sums(
                 label, valid, wrong, maps['pred_variance'][0],
                 max(len(maps['seg_logits']), 2))
@@ -226,19 +225,19 @@ class UncertaintyMetric(BaseMetric):
                     f'{self.edge_width} pixels of another class:\n{table}')
         return metrics
 
-    def _check(self, sample: dict) -> None:
+    def _check(self, sample: dict, needed: Sequence[str]) -> None:
         where = f'UncertaintyMetric: {sample.get("img_path", "an image")} '
         if 'gt_sem_seg' not in sample:
             raise ValueError(
                 f"{where}has no 'gt_sem_seg' to compare with; use a data set "
                 'with masks and LoadAnnotations in its pipeline')
-        missing = [name for name in self.needs if name not in sample]
+        missing = [name for name in needed if name not in sample]
         if missing:
             raise ValueError(
-                f'{where}was predicted without {missing[0]!r}; use '
-                "model.terms.contrast=dict(type='PrototypeContrast'), which "
-                "gives it, or score the softmax alone: dict(type="
-                "'UncertaintyMetric', scores=('softmax', 'entropy'))")
+                f'{where}was predicted without {missing[0]!r}; add the term '
+                'that gives it to model.terms (PrototypeContrast or '
+                'ViewVariance), or score what there is: '
+                "dict(type='UncertaintyMetric')")
         num_classes = max(len(sample['seg_logits']['data']), 2)
         label = sample['gt_sem_seg']['data']
         unknown = label[(label != self.ignore_index) &

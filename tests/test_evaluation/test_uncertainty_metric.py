@@ -182,11 +182,11 @@ def test_evaluates_anew_each_time():
 def test_without_variance():
     samples = [prediction(0, variance=False)]
     with pytest.raises(ValueError) as error:
-        evaluate(samples)
-    for part in ('pred_variance', '0.png', 'model.terms.contrast',
-                 "scores=('softmax', 'entropy')"):
+        evaluate(samples, scores=('softmax', 'product'))
+    for part in ('pred_variance', '0.png', 'model.terms',
+                 "dict(type='UncertaintyMetric')"):
         assert part in str(error.value)
-    metrics = evaluate(samples, scores=('softmax', 'entropy'))
+    metrics = evaluate(samples)
     assert set(metrics) == {
         'AUROC/softmax', 'AUROC/entropy', 'AURC/softmax', 'AURC/entropy',
         'AURC/random', 'AURC/perfect'

@@ -1,5 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from .term import Term
 from .training_health import TrainingHealth
+from .view_variance import ViewVariance
 
-__all__ = ['Term', 'TrainingHealth']
+__all__ = ['Term', 'TrainingHealth', 'ViewVariance']

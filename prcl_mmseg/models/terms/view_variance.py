@@ -1,0 +1,149 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from typing import Dict, Optional
+
+import torch
+import torch.nn.functional as F
+from mmseg.models.utils import resize
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from ...gaussian import DiagonalGaussian
+from ...value_check import check_number
+from ..decode_heads import embedding_head
+from ..structures import NetworkOutput, View, as_multiclass, image_slices
+from .term import Term
+
+
+@MODELS.register_module()
+class ViewVariance(Term):
+    r"""A σ² that says how often another view of a pixel contradicts its label.
+
+    With :math:`e_y` the one-hot vector of class y, ŷ the label that the
+    labelling network gives to a pixel x of the weak image, and :math:`y_v`
+    drawn from what the student says of the same pixel in the view v,
+
+    .. math::
+        \sigma^2(x) = E_v\big[\tfrac12 \| e_{\hat y} - e_{y_v} \|^2\big]
+                    = E_v\big[1 - p_v(\hat y)\big] \in [0, 1]
+
+    is the expected squared disagreement of two views, and a probability. A
+    small network estimates it from the logits and the embedding of the weak
+    image, under the binary cross-entropy, whose minimum is this expectation.
+    So it can be checked: among pixels with the same σ², that share of other
+    views should disagree.
+
+    Its inputs and targets carry no gradient: the term changes nothing else
+    that is learnt. It goes with every strategy that labels a weak view.
+    Predictions carry ``pred_view_variance``.
+
+    Args:
+        num_classes (int): Number of classes C; given by the segmentor.
+        channels (int): Width of the two hidden layers. Defaults to 64.
+        stride (int): Where there is no embedding: stride, in pixels of the
+            image, at which σ² is estimated. Otherwise it is that of the
+            embedding. Defaults to 4.
+
+    Raises:
+        ValueError: For a number that is not positive.
+    """
+
+    carries = True
+    map_names = ('pred_view_variance', )
+
+    def __init__(self,
+                 num_classes: int,
+                 channels: int = 64,
+                 stride: int = 4) -> None:
+        super().__init__(num_classes)
+        self.stride = check_number('terms.views.stride', stride, 1, whole=True)
+        self.channels = check_number(
+            'terms.views.channels', channels, 1, whole=True)
+        self._weak: Optional[Tensor] = None
+
+    def attach(self, network: nn.Module) -> None:
+        """Make the estimator for what the network gives."""
+        head = embedding_head(network)
+        inputs = max(self.num_classes, 2)
+        if head is not None:
+            inputs += 2 * head.embed_dims
+        self.estimator = nn.Sequential(
+            nn.Conv2d(inputs, self.channels, 1), nn.ReLU(),
+            nn.Conv2d(self.channels, self.channels, 1), nn.ReLU(),
+            nn.Conv2d(self.channels, 1, 1))
+
+    def weak_maps(self, seg_logits: Tensor,
+                  embedding: Optional[DiagonalGaussian]) -> Dict[str, Tensor]:
+        """Which pixel of the weak inputs each pixel of a view shows."""
+        self._weak = self._inputs(seg_logits, embedding)
+        num, _, height, width = self._weak.shape
+        origin = torch.arange(
+            num * height * width, device=seg_logits.device)
+        origin = origin.view(num, 1, height, width)
+        rows, columns = (
+            torch.arange(side, device=seg_logits.device) * few // side
+            for side, few in zip(seg_logits.shape[2:], (height, width)))
+        return dict(origin=origin[:, :, rows[:, None], columns])
+
+    def forward(self, output: NetworkOutput, views: Dict[str, View],
+                losses: Dict[str, Tensor]) -> Dict[str, Tensor]:
+        """The cross-entropy of expected and seen disagreement."""
+        expected, seen = [], []
+        images = image_slices(views)
+        for name, view in views.items():
+            if 'origin' not in view.maps:
+                continue
+            if not expected:
+                log_odds = self._log_odds(self._weak).flatten()
+            rows, columns = (slice(self.stride // 2, None, self.stride), ) * 2
+            valid = view.labeled[:, rows, columns]
+            origin = view.maps['origin'][:, 0, rows, columns]
+            expected.append(log_odds[origin[valid]])
+            seen.append(self._disagreement(output, view, images[name])
+                        [:, rows, columns][valid])
+        self._weak = None
+        if not expected:
+            # Attached to the graph, as processes with views expect it.
+            loss = sum(value.sum() for value in self.parameters())
+            return dict(loss_view_variance=0 * loss)
+        expected, seen = torch.cat(expected), torch.cat(seen)
+        loss = F.binary_cross_entropy_with_logits(
+            expected, seen, reduction='sum') / max(len(seen), 1)
+        return dict(
+            loss_view_variance=loss,
+            view_disagreement=seen.sum() / max(len(seen), 1))
+
+    def maps(self, seg_logits: Tensor,
+             embedding: Optional[DiagonalGaussian]) -> Tensor:
+        """σ² of each pixel, (N, 1, H, W)."""
+        log_odds = self._log_odds(self._inputs(seg_logits, embedding))
+        return resize(
+            log_odds, size=seg_logits.shape[2:], mode='bilinear').sigmoid()
+
+    def _log_odds(self, inputs: Tensor) -> Tensor:
+        """Of another view to disagree, (N, 1, h, w), fp32."""
+        with torch.autocast(inputs.device.type, enabled=False):
+            return self.estimator(inputs)
+
+    @torch.no_grad()
+    def _inputs(self, seg_logits: Tensor,
+                embedding: Optional[DiagonalGaussian]) -> Tensor:
+        """What the labelling network says, (N, K, h, w), fp32."""
+        log_prob = as_multiclass(seg_logits).log_softmax(dim=1)
+        if embedding is None:
+            size = [-(-side // self.stride) for side in log_prob.shape[2:]]
+            return F.adaptive_avg_pool2d(log_prob, size)
+        size = embedding.mean.shape[2:]
+        return torch.cat([
+            F.adaptive_avg_pool2d(log_prob, size),
+            F.normalize(embedding.mean.float(), dim=1),
+            embedding.var.float().log()
+        ], 1)
+
+    @torch.no_grad()
+    def _disagreement(self, output: NetworkOutput, view: View,
+                      images: slice) -> Tensor:
+        """1 - p(ŷ) of what the student says of a view, (N, H, W)."""
+        seg_logits = output.logits_at(view.label.shape[1:], [images])
+        label = view.label.where(view.labeled, 0)
+        return 1 - F.cross_entropy(
+            seg_logits, label, reduction='none').neg().exp()

@@ -13,3 +13,5 @@ model = dict(
     crop_size=_base_.crop_size,
     **_base_.method)
 model['terms']['contrast']['head'].update(embed_dims=64, embed_stride=4)
+# In 500 iterations a slower teacher lags behind its student.
+model['teacher'] = dict(type='EMATeacher', momentum=0.01)

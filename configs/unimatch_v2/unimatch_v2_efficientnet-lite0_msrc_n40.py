@@ -12,3 +12,5 @@ model = dict(
     num_classes=_base_.num_classes,
     crop_size=_base_.crop_size,
     **_base_.method)
+# In 500 iterations a slower teacher lags behind its student.
+model['teacher'] = dict(type='EMATeacher', momentum=0.01)

@@ -140,9 +140,16 @@ class PrototypeContrast(Term):
             label = seg_logits.argmax(dim=1, keepdim=True)
         else:
             label = (seg_logits.sigmoid() > self.threshold).long()
-        posterior = self.log_posterior(embedding, size).gather(1, label).exp()
+        posterior = self.confidence(seg_logits, embedding, label[:, 0])
         var = self._upsample(self._summarize(embedding), size)
-        return torch.cat([var, posterior], dim=1)
+        return torch.cat([var, posterior[:, None]], dim=1)
+
+    def confidence(self, seg_logits: Tensor,
+                   embedding: Optional[DiagonalGaussian],
+                   label: Tensor) -> Tensor:
+        """What the prototypes give to the labels, (N, H, W)."""
+        posterior = self.log_posterior(embedding, seg_logits.shape[2:])
+        return posterior.gather(1, label[:, None])[:, 0].exp()
 
     def log_posterior(self, embedding: DiagonalGaussian,
                       size: Tuple[int, int]) -> Tensor:

@@ -9,7 +9,7 @@ from ...value_check import check_choice, check_number
 from ..structures import IGNORE_INDEX, View
 from .thresholds import build_threshold
 
-WEIGHTINGS = ('image', 'pixel')
+WEIGHTINGS = ('image', 'pixel', 'confidence')
 
 
 @MODELS.register_module()
@@ -21,7 +21,8 @@ class PseudoLabelLoss(nn.Module):
     guessed there. Weighting by image, as published for PRCL: no pixel is
     dropped; instead the pixels of image b all weigh
     :math:`w_b = \#(\hat c \ge \delta_u) / \#valid`, the share of its pixels
-    that are sure.
+    that are sure. Weighting by confidence: each sure pixel weighs
+    :math:`\hat c`; with the threshold 0 doubt counts less, and nothing is cut.
 
     The sum is divided by the number of valid pixels of the view. Without any
     valid pixel the loss is 0, attached to the graph.
@@ -30,7 +31,8 @@ class PseudoLabelLoss(nn.Module):
         threshold (float | dict): δ_u, or the config of a threshold such as
             ``AdaptiveThreshold``. Defaults to 0.95.
         loss_weight (float): Weight λ_u. Defaults to 1.
-        weighting (str): 'image' or 'pixel'. Defaults to 'pixel'.
+        weighting (str): 'image', 'pixel' or 'confidence'.
+            Defaults to 'pixel'.
 
     Raises:
         ValueError: For an unknown weighting, a negative weight or a
@@ -58,7 +60,9 @@ class PseudoLabelLoss(nn.Module):
         if self.weighting == 'image':
             weight = self.image_weight(view)[:, None, None]
         else:
-            weight = self._sure(view)
+            weight = self._sure(view).float()
+            if self.weighting == 'confidence':
+                weight = weight * view.confidence
         loss = F.cross_entropy(
             seg_logits.float(),
             view.label,

@@ -5,13 +5,14 @@ from mmseg.utils import SampleList
 from torch import Tensor, nn
 
 from ...gaussian import DiagonalGaussian
-from ...value_check import check_number
+from ...value_check import check_choice, check_number
 from ..structures import View, as_multiclass
+from ..terms import Term
 
 
 @MODELS.register_module()
 class Labeler:
-    """Pseudo-labels ŷ = argmax and confidences ĉ = max softmax of weak views.
+    """Pseudo-labels ŷ = argmax and their confidences ĉ, of weak views.
 
     Args:
         network (str): Who labels: 'teacher', or 'student' as in FixMatch and
@@ -22,6 +23,10 @@ class Labeler:
             to 0: they don't.
         prototypes (str): Name of the term that has them.
             Defaults to 'contrast'.
+        confidence (str): Who says how sure the labels are: 'softmax', whose
+            maximum ĉ is, or the name of a term that can tell, such as a
+            ``ViewVariance``: 1 - σ², or a ``PrototypeContrast``: what its
+            prototypes give to ŷ. Defaults to 'softmax'.
 
     Raises:
         ValueError: If the weight is negative.
@@ -30,11 +35,13 @@ class Labeler:
     def __init__(self,
                  network: str = 'teacher',
                  prototype_weight: float = 0.0,
-                 prototypes: str = 'contrast') -> None:
+                 prototypes: str = 'contrast',
+                 confidence: str = 'softmax') -> None:
         self.network = network
         self.prototype_weight = check_number(
             'strategy.labeler.prototype_weight', prototype_weight, 0)
         self.prototypes = prototypes
+        self.confidence = confidence
 
     def check(self, model: nn.Module) -> None:
         """Raise ValueError if the model lacks the network or prototypes."""
@@ -49,6 +56,11 @@ class Labeler:
                 f'but there is no term {self.prototypes!r} with prototypes; '
                 f"set model.terms.{self.prototypes}=dict(type="
                 "'PrototypeContrast'), or the weight to 0")
+        telling = [
+            'softmax', *(name for name, term in model.terms.items()
+                         if type(term).confidence is not Term.confidence)
+        ]
+        check_choice('strategy.labeler.confidence', self.confidence, telling)
 
     @torch.no_grad()
     def __call__(self, model: nn.Module, images: Tensor,
@@ -65,17 +77,24 @@ class Labeler:
             View: With the maps that terms want carried along.
         """
         carrying = [term for term in model.terms.values() if term.carries]
-        embed = bool(self.prototype_weight or carrying)
+        judge = None
+        if self.confidence != 'softmax':
+            judge = model.terms[self.confidence]
+        embed = bool(self.prototype_weight or carrying or judge)
         seg_logits, embedding = model.weak_pass(self.network, images, embed)
         maps = {}
         for term in carrying:
             maps.update(term.weak_maps(seg_logits, embedding))
+        joined = seg_logits
         if self.prototype_weight:
-            seg_logits = self._join(model, seg_logits, embedding)
-        seg_logits = as_multiclass(seg_logits)
-        highest, label = seg_logits.max(dim=1)
-        # The maximum of the softmax, without the rest of it.
-        confidence = (highest - seg_logits.logsumexp(dim=1)).exp()
+            joined = self._join(model, seg_logits, embedding)
+        joined = as_multiclass(joined)
+        highest, label = joined.max(dim=1)
+        if judge is None:
+            # The maximum of the softmax, without the rest of it.
+            confidence = (highest - joined.logsumexp(dim=1)).exp()
+        else:
+            confidence = judge.confidence(seg_logits, embedding, label)
         weak = model.unlabeled_view(images, data_samples, label, confidence)
         return weak.replace(**maps)
 

@@ -93,3 +93,20 @@ class Term(BaseModule, metaclass=ABCMeta):
         """
         raise NotImplementedError(
             f'{type(self).__name__} carries maps, but gives none')
+
+    def confidence(self, seg_logits: Tensor,
+                   embedding: Optional[DiagonalGaussian],
+                   label: Tensor) -> Tensor:
+        """How sure labels are, for ``strategy.labeler.confidence``.
+
+        Args:
+            seg_logits (Tensor): Logits of the weak images, (N, C, H, W).
+            embedding (DiagonalGaussian, optional): Of their pixels,
+                (N, D, h, w).
+            label (Tensor): Their pseudo-labels, int64 (N, H, W).
+
+        Returns:
+            Tensor: Probabilities, (N, H, W).
+        """
+        raise NotImplementedError(
+            f'{type(self).__name__} does not tell how sure labels are')

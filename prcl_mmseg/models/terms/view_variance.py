@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Dict, Optional
+from typing import Dict, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -87,30 +87,44 @@ class ViewVariance(Term):
     def forward(self, output: NetworkOutput, views: Dict[str, View],
                 losses: Dict[str, Tensor]) -> Dict[str, Tensor]:
         """The cross-entropy of expected and seen disagreement."""
+        log_odds, seen = self.compare(output, views)
+        self._weak = None
+        loss = F.binary_cross_entropy_with_logits(
+            log_odds, seen, reduction='sum') / max(len(seen), 1)
+        return dict(
+            loss_view_variance=loss,
+            view_disagreement=seen.sum() / max(len(seen), 1))
+
+    def compare(self, output: NetworkOutput,
+                views: Dict[str, View]) -> Tuple[Tensor, Tensor]:
+        """Expected and seen disagreement of the pixels of all views.
+
+        Args:
+            output (NetworkOutput): Of the student.
+            views (dict[str, View]): Those of the step whose weak images were
+                labelled last.
+
+        Returns:
+            tuple[Tensor, Tensor]: Log odds of σ², and 1 - p(ŷ), both (P,), of
+            every ``stride``-th pixel that has a label.
+        """
+        if self._weak is None:
+            # Attached to the graph, as processes with views expect it.
+            nothing = sum(value.sum() for value in self.parameters())
+            return nothing.expand(0), nothing.detach().expand(0)
         expected, seen = [], []
+        log_odds = self._log_odds(self._weak).flatten()
         images = image_slices(views)
         for name, view in views.items():
             if 'origin' not in view.maps:
                 continue
-            if not expected:
-                log_odds = self._log_odds(self._weak).flatten()
             rows, columns = (slice(self.stride // 2, None, self.stride), ) * 2
             valid = view.labeled[:, rows, columns]
             origin = view.maps['origin'][:, 0, rows, columns]
+            disagreement = self._disagreement(output, view, images[name])
             expected.append(log_odds[origin[valid]])
-            seen.append(self._disagreement(output, view, images[name])
-                        [:, rows, columns][valid])
-        self._weak = None
-        if not expected:
-            # Attached to the graph, as processes with views expect it.
-            loss = sum(value.sum() for value in self.parameters())
-            return dict(loss_view_variance=0 * loss)
-        expected, seen = torch.cat(expected), torch.cat(seen)
-        loss = F.binary_cross_entropy_with_logits(
-            expected, seen, reduction='sum') / max(len(seen), 1)
-        return dict(
-            loss_view_variance=loss,
-            view_disagreement=seen.sum() / max(len(seen), 1))
+            seen.append(disagreement[:, rows, columns][valid])
+        return torch.cat(expected), torch.cat(seen)
 
     def maps(self, seg_logits: Tensor,
              embedding: Optional[DiagonalGaussian]) -> Tensor:
@@ -118,6 +132,12 @@ class ViewVariance(Term):
         log_odds = self._log_odds(self._inputs(seg_logits, embedding))
         return resize(
             log_odds, size=seg_logits.shape[2:], mode='bilinear').sigmoid()
+
+    def confidence(self, seg_logits: Tensor,
+                   embedding: Optional[DiagonalGaussian],
+                   label: Tensor) -> Tensor:
+        """1 - σ²: how probably another view agrees, (N, H, W)."""
+        return 1 - self.maps(seg_logits, embedding)[:, 0]
 
     def _log_odds(self, inputs: Tensor) -> Tensor:
         """Of another view to disagree, (N, 1, h, w), fp32."""

@@ -56,6 +56,22 @@ def test_by_pixel_only_sure_pixels_count():
     assert logits.grad.abs().sum(1)[~sure].eq(0).all()
 
 
+@pytest.mark.parametrize('threshold', [0.0, 0.5])
+def test_by_confidence_doubt_counts_less(threshold):
+    torch.manual_seed(0)
+    logits = torch.randn(2, 3, 4, 4)
+    label = torch.randint(3, (2, 4, 4))
+    label[0, :2] = 255
+    confidence = torch.rand(2, 4, 4)
+    loss = PseudoLabelLoss(
+        threshold, weighting='confidence')(logits, view_of(label, confidence))
+    valid = label != 255
+    pixels = F.cross_entropy(
+        logits.permute(0, 2, 3, 1)[valid], label[valid], reduction='none')
+    weight = confidence[valid] * (confidence[valid] >= threshold)
+    torch.testing.assert_close(loss, (weight * pixels).sum() / valid.sum())
+
+
 def test_pixels_are_sure_from_the_threshold_on():
     label = torch.zeros(1, 1, 3, dtype=torch.long)
     view = view_of(label, torch.tensor([[[0.94, 0.95, 0.96]]]))
@@ -96,7 +112,7 @@ def test_an_unknown_weighting_is_refused():
         PseudoLabelLoss(weighting='class')
 
 
-@pytest.mark.parametrize('weighting', ['image', 'pixel'])
+@pytest.mark.parametrize('weighting', ['image', 'pixel', 'confidence'])
 def test_without_valid_pixels_it_is_an_attached_zero(weighting):
     logits = torch.zeros(2, 2, 3, 3, requires_grad=True)
     label = torch.full((2, 3, 3), 255)

@@ -293,3 +293,26 @@ def test_terms_that_read_losses_come_last():
     assert list(model.terms) == ['contrast', 'health', 'mine']
     losses = model.loss(*batch())
     assert losses['names'] == len(losses) - 1
+
+
+@pytest.mark.parametrize('name', ['views', 'contrast'])
+def test_a_term_may_say_how_sure_labels_are(name):
+    model = tiny.build(
+        'prcl',
+        terms=dict(views=dict(type='ViewVariance')),
+        strategy=dict(labeler=dict(confidence=name)))
+    inputs, samples = tiny.semi_batch()
+    images = inputs['unlabeled']
+    weak = model.pseudo_label(images, samples['unlabeled'])
+    maps = model.terms[name].maps(*model.weak_pass('teacher', images, True))
+    # σ² of the views; the posterior of the predicted class.
+    expected = 1 - maps[:, 0] if name == 'views' else maps[:, 1]
+    torch.testing.assert_close(weak.confidence, expected)
+    assert model.loss(inputs, samples)['loss_pseudo'].isfinite()
+
+
+@pytest.mark.parametrize('name', ['views', 'health'])
+def test_a_term_that_can_not_say_it_is_refused(name):
+    with pytest.raises(ValueError, match=f"labeler.confidence='{name}'.*soft"):
+        tiny.build('mean_teacher', strategy=dict(labeler=dict(
+            confidence=name)))

@@ -3,6 +3,7 @@
 
     python tools/benchmark.py run benchmarks/grids/demo.py --jobs 2
     python tools/benchmark.py report benchmarks/grids/demo.py
+    python tools/benchmark.py plot benchmarks/grids/demo.py --out demo.png
 """
 import argparse
 import signal
@@ -18,8 +19,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'benchmarks')]
 import prcl_mmseg  # noqa: E402, F401
 
 from experiments import (  # noqa: E402
-    Executor, Grid, Run, Schedule, load_grid, load_rows, threads_per_run,
-    write_report)
+    Executor, Grid, Run, Schedule, load_grid, load_rows, plot_rows,
+    threads_per_run, write_report)
 from experiments.rows import difference, load_row  # noqa: E402
 
 
@@ -31,7 +32,8 @@ def parse_args(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
     run = commands.add_parser(
         'run', help='execute what is missing of a grid')
     report = commands.add_parser('report', help='compare the methods')
-    for command in (run, report):
+    plot = commands.add_parser('plot', help='draw mIoU over the splits')
+    for command in (run, report, plot):
         command.add_argument('grid', help='grid file')
         command.add_argument(
             '--results',
@@ -63,6 +65,10 @@ def parse_args(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
         help='method to subtract from the others; by default the first')
     report.add_argument(
         '--out', type=Path, help='write the report here, too')
+    plot.add_argument(
+        '--methods', nargs='+', help='which ones; all by default')
+    plot.add_argument(
+        '--out', type=Path, required=True, help='image to write')
     args = parser.parse_args(arguments)
     args.parser = parser
     if args.command == 'run' and args.jobs < 1:
@@ -134,6 +140,13 @@ def report_grid(args: argparse.Namespace, grid: Grid) -> int:
     return 0
 
 
+def plot_grid(args: argparse.Namespace, grid: Grid) -> int:
+    rows, _, _ = load_rows(grid, args.results / grid.name)
+    plot_rows(grid, rows, args.out, args.methods)
+    print(f'Written: {args.out}')
+    return 0
+
+
 def interrupt(*_) -> None:
     raise KeyboardInterrupt
 
@@ -144,6 +157,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         grid = load_grid(args.grid, ROOT)
         if args.command == 'report':
             return report_grid(args, grid)
+        if args.command == 'plot':
+            return plot_grid(args, grid)
         signal.signal(signal.SIGTERM, interrupt)
         return run_grid(args, grid)
     except (FileNotFoundError, ValueError) as error:

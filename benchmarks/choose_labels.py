@@ -1,0 +1,85 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Let a trained model choose what to label next, as lists for a grid.
+
+    python benchmarks/choose_labels.py benchmarks/results/msrc \
+        --method prcl --split n20 --count 20
+
+Takes the finished runs of a grid with this method and split, and writes below
+``work_dirs/choose_labels/CRITERION_seedS/`` their labelled list with the
+chosen images added, and the unlabelled list without them. The masks of the
+unlabelled images must be in the list that the grid names.
+"""
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import List
+
+ROOT = Path(__file__).resolve().parents[1]
+TOOL = ROOT / 'tools/analysis_tools/label_next.py'
+CRITERIA = ('random', 'entropy', 'margin', 'variance', 'posterior', 'views',
+            'entropy-diverse', 'random-diverse')
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('results', type=Path, help='folder of a grid')
+    parser.add_argument('--method', default='prcl')
+    parser.add_argument('--split', default='n20')
+    parser.add_argument('--count', type=int, default=20)
+    parser.add_argument('--by', nargs='+', default=CRITERIA)
+    parser.add_argument(
+        '--out', type=Path, default=Path('work_dirs/choose_labels'))
+    return parser.parse_args()
+
+
+def read_list(dataset: dict) -> List[str]:
+    path = Path(dataset['data_root']) / dataset['ann_file']
+    return path.read_text(encoding='utf-8').splitlines()
+
+
+def choose(row: dict, by: str, count: int, folder: Path) -> None:
+    """Run the tool for one run, and write both lists."""
+    criterion, _, diverse = by.partition('-')
+    work_dir = Path(row['work_dir'])
+    checkpoint = work_dir / f"iter_{row['max_iters']}.pth"
+    subprocess.run([
+        sys.executable,
+        str(TOOL),
+        str(work_dir / 'config.py'),
+        str(checkpoint), '--count',
+        str(count), '--by', criterion, '--seed',
+        str(row['seed']), '--overwrite', '--out',
+        str(folder / 'chosen'), *(['--diverse'] if diverse else [])
+    ], check=True)
+    chosen = set((folder / 'chosen/label_next.txt').read_text(
+        encoding='utf-8').splitlines())
+    parts = row['config']['train_dataloader']['dataset']
+    labeled, unlabeled = (read_list(parts[name])
+                          for name in ('labeled', 'unlabeled'))
+    added = [line for line in unlabeled if line.split()[0] in chosen]
+    assert len(added) == count, (len(added), count)
+    rest = [line for line in unlabeled if line not in added]
+    for name, lines in (('labeled', labeled + added), ('unlabeled', rest)):
+        (folder / f'{name}.txt').write_text(
+            '\n'.join(lines) + '\n', encoding='utf-8')
+
+
+def main() -> None:
+    args = parse_args()
+    pattern = f'{args.method}_{args.split}_seed*.json'
+    for path in sorted(args.results.glob(pattern)):
+        row = json.loads(path.read_text(encoding='utf-8'))
+        for by in args.by:
+            folder = args.out / f"{by}_seed{row['seed']}"
+            if (folder / 'unlabeled.txt').is_file():
+                continue
+            choose(row, by, args.count, folder)
+            print(f'Written: {folder}', flush=True)
+
+
+if __name__ == '__main__':
+    main()

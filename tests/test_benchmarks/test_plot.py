@@ -1,0 +1,43 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from statistics import mean, stdev
+
+import matplotlib.axes
+import matplotlib.image
+import pytest
+from experiments import plot_rows
+from test_report import GRID, make_row
+
+ROWS = [
+    make_row('plain', 'n6', 0, 40.0, 42.0),
+    make_row('plain', 'n6', 1, 41.0, 42.0),
+    make_row('new', 'n6', 0, 43.0, 43.0),
+    make_row('plain', '1-16', 0, 60.0, 60.0),
+    make_row('new', '1-16', 0, 1.0, 1.0, status='failed'),
+]
+
+
+def test_means_and_deviations_are_drawn(tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(
+        matplotlib.axes.Axes, 'errorbar', lambda self, x, y, spread, label,
+        **settings: drawn.update({label: (x, y, spread)}))
+    plot_rows(GRID, ROWS, tmp_path / 'figure.png')
+    assert set(drawn) == {'plain', 'new'}
+    places, means, spreads = drawn['plain']
+    assert means == (40.5, 60.0) == (mean([40, 41]), 60)
+    assert spreads == (stdev([40, 41]), 0)
+    assert places[1] - places[0] == pytest.approx(1)
+    assert drawn['new'][1] == (43.0, )
+
+
+def test_a_figure_is_written(tmp_path):
+    path = tmp_path / 'new/figure.png'
+    plot_rows(GRID, ROWS, path, ['plain'])
+    assert matplotlib.image.imread(path).std() > 0
+
+
+def test_what_can_not_be_drawn_is_named(tmp_path):
+    with pytest.raises(ValueError, match="--methods old: .*'toy'.*plain"):
+        plot_rows(GRID, ROWS, tmp_path / 'figure.png', ['old'])
+    with pytest.raises(ValueError, match="'toy' has no result"):
+        plot_rows(GRID, [], tmp_path / 'figure.png')

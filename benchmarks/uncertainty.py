@@ -15,7 +15,7 @@ import argparse
 import copy
 import json
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import measure  # noqa: F401, so that a clone is enough
 import torch
@@ -120,11 +120,18 @@ def _inputs(names: List[str], scores: Dict[str, Tensor]) -> Tensor:
     return torch.cat([columns, columns.square()], 1)
 
 
+def view_variance(model: nn.Module) -> Optional[ViewVariance]:
+    """The term that says how often views disagree, if there is one."""
+    terms = getattr(model, 'terms', {}).values()
+    return next((term for term in terms if isinstance(term, ViewVariance)),
+                None)
+
+
 @torch.no_grad()
-def calibration(model: nn.Module, term: ViewVariance, cfg: Config) -> dict:
+def calibration(model: nn.Module, cfg: Config) -> dict:
     """Expected and seen disagreement in bins of as many pixels each."""
-    config = copy.deepcopy(cfg.train_dataloader.dataset.unlabeled)
-    config.update({
+    config = copy.deepcopy(cfg.train_dataloader.dataset)
+    config.unlabeled.update({
         key: cfg.test_dataloader.dataset[key]
         for key in ('data_root', 'ann_file')
         if key in cfg.test_dataloader.dataset
@@ -133,16 +140,17 @@ def calibration(model: nn.Module, term: ViewVariance, cfg: Config) -> dict:
     torch.manual_seed(0)
     # As while training, but nothing is learnt.
     model = copy.deepcopy(model).train()
-    term = next(part for part in model.terms.values()
-                if isinstance(part, ViewVariance))
     expected, seen = [], []
     for start in range(0, len(dataset) - 3, 4):
-        items = [dataset[index] for index in range(start, start + 4)]
-        data = model.data_preprocessor.preprocessor(
-            pseudo_collate(items), training=True)
-        views = model.strategy.make_views(model, data['inputs'],
-                                          data['data_samples'])
-        log_odds, disagreement = term.compare(
+        batch = pseudo_collate(
+            [dataset[index] for index in range(start, start + 4)])
+        data = model.data_preprocessor(batch, training=True)
+        images, samples = data['inputs'], data['data_samples']
+        views = dict(
+            labeled=model.labeled_view(images['labeled'], samples['labeled']),
+            **model.strategy.make_views(model, images['unlabeled'],
+                                        samples['unlabeled']))
+        log_odds, disagreement = view_variance(model).compare(
             model.student_pass(views), views)
         expected.append(log_odds.sigmoid())
         seen.append(disagreement)
@@ -179,11 +187,8 @@ def main() -> None:
         for name, row in rows.items():
             table.add_row([name, row['auroc'], row['aurc']])
         print(table)
-    terms = getattr(model, 'terms', {}).values()
-    term = next((term for term in terms if isinstance(term, ViewVariance)),
-                None)
-    if term is not None:
-        result['calibration'] = calibration(model, term, cfg)
+    if view_variance(model) is not None:
+        result['calibration'] = calibration(model, cfg)
         print('expected disagreement:', result['calibration']['expected'])
         print('seen disagreement:    ', result['calibration']['seen'])
     if args.json:

@@ -142,7 +142,7 @@ def test_methods_of_a_ready_grid_can_be_built(path):
 
 
 def test_the_grid_that_is_documented(tmp_path):
-    page = (ROOT / 'docs/experiments.md').read_text()
+    page = (ROOT / 'docs/grids.md').read_text()
     path = tmp_path / 'documented.py'
     path.write_text(re.search(r'```python\n(.*?)```', page, re.DOTALL)[1])
     grid = load_grid(str(path), ROOT)

@@ -27,7 +27,7 @@ class ViewVariance(Term):
                     = E_v\big[1 - p_v(\hat y)\big] \in [0, 1]
 
     is the expected squared disagreement of two views, and a probability. A
-    small network estimates it from the logits and the embedding of the weak
+    small network estimates it from the softmax and the embedding of the weak
     image, under the binary cross-entropy, whose minimum is this expectation.
     So it can be checked: among pixels with the same σ², that share of other
     views should disagree.
@@ -148,13 +148,14 @@ class ViewVariance(Term):
     def _inputs(self, seg_logits: Tensor,
                 embedding: Optional[DiagonalGaussian]) -> Tensor:
         """What the labelling network says, (N, K, h, w), fp32."""
-        log_prob = as_multiclass(seg_logits).log_softmax(dim=1)
+        # Bounded, where early logits may be anything.
+        prob = as_multiclass(seg_logits).softmax(dim=1)
         if embedding is None:
-            size = [-(-side // self.stride) for side in log_prob.shape[2:]]
-            return F.adaptive_avg_pool2d(log_prob, size)
+            size = [-(-side // self.stride) for side in prob.shape[2:]]
+            return F.adaptive_avg_pool2d(prob, size)
         size = embedding.mean.shape[2:]
         return torch.cat([
-            F.adaptive_avg_pool2d(log_prob, size),
+            F.adaptive_avg_pool2d(prob, size),
             F.normalize(embedding.mean.float(), dim=1),
             embedding.var.float().log()
         ], 1)

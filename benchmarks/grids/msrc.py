@@ -4,7 +4,8 @@ contrast = 'model.terms.contrast'
 # What views say of doubt is measured for all; it changes nothing else.
 views = {'model.terms.views': dict(type='ViewVariance')}
 strategies = ('fixmatch', 'mean_teacher', 'unimatch', 'unimatch_v2')
-contrasts = ('prcl_fixmatch', 'prcl', 'prcl_unimatch', 'prcl_unimatch_v2')
+contrasts = ('prcl_fixmatch', 'prcl', 'prcl_unimatch', 'prcl_unimatch_v2',
+             'prcl_reference')
 methods = dict(supervised=dict(config=file.format('supervised', 'supervised')))
 methods.update({
     name: dict(config=file.format(name, name), cfg_options=views)

@@ -39,9 +39,8 @@ class ViewVariance(Term):
     Args:
         num_classes (int): Number of classes C; given by the segmentor.
         channels (int): Width of the two hidden layers. Defaults to 64.
-        stride (int): Where there is no embedding: stride, in pixels of the
-            image, at which σ² is estimated. Otherwise it is that of the
-            embedding. Defaults to 4.
+        stride (int): Of the pixels of views that are looked at and, where
+            there is no embedding, of the inputs. Defaults to 4.
 
     Raises:
         ValueError: For a number that is not positive.
@@ -76,13 +75,14 @@ class ViewVariance(Term):
         """Which pixel of the weak inputs each pixel of a view shows."""
         self._weak = self._inputs(seg_logits, embedding)
         num, _, height, width = self._weak.shape
-        origin = torch.arange(
-            num * height * width, device=seg_logits.device)
-        origin = origin.view(num, 1, height, width)
         rows, columns = (
             torch.arange(side, device=seg_logits.device) * few // side
             for side, few in zip(seg_logits.shape[2:], (height, width)))
-        return dict(origin=origin[:, :, rows[:, None], columns])
+        place = rows[:, None] * width + columns
+        image = torch.arange(num, device=place.device)[:, None, None]
+        # Two small numbers: warping, which is in fp32, rounds large ones.
+        origin = torch.broadcast_tensors(image, place)
+        return dict(origin=torch.stack(origin, 1))
 
     def forward(self, output: NetworkOutput, views: Dict[str, View],
                 losses: Dict[str, Tensor]) -> Dict[str, Tensor]:
@@ -108,21 +108,21 @@ class ViewVariance(Term):
             tuple[Tensor, Tensor]: Log odds of σ², and 1 - p(ŷ), both (P,), of
             every ``stride``-th pixel that has a label.
         """
-        if self._weak is None:
+        carried = [name for name in views if 'origin' in views[name].maps]
+        if not carried:
             # Attached to the graph, as processes with views expect it.
             nothing = sum(value.sum() for value in self.parameters())
             return nothing.expand(0), nothing.detach().expand(0)
         expected, seen = [], []
-        log_odds = self._log_odds(self._weak).flatten()
+        log_odds = self._log_odds(self._weak).flatten(1)
         images = image_slices(views)
-        for name, view in views.items():
-            if 'origin' not in view.maps:
-                continue
+        for name in carried:
+            view = views[name]
             rows, columns = (slice(self.stride // 2, None, self.stride), ) * 2
             valid = view.labeled[:, rows, columns]
-            origin = view.maps['origin'][:, 0, rows, columns]
+            image, place = view.maps['origin'][:, :, rows, columns].unbind(1)
             disagreement = self._disagreement(output, view, images[name])
-            expected.append(log_odds[origin[valid]])
+            expected.append(log_odds[image[valid], place[valid]])
             seen.append(disagreement[:, rows, columns][valid])
         return torch.cat(expected), torch.cat(seen)
 

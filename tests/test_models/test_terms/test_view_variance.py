@@ -65,10 +65,16 @@ def test_loss_is_that_of_the_pixels_where_the_view_shows_them(flipped):
 
 def test_origin_names_the_nearest_input():
     origin = term().weak_maps(torch.randn(2, 3, 10, 7), None)['origin']
-    assert origin.shape == (2, 1, 10, 7)
-    # 3 x 2 inputs of each image.
-    assert origin[0, 0, 0, 0] == 0
-    assert origin[1, 0, 9, 6] == 11
+    # Image, and which of its 3 x 2 inputs.
+    assert origin.shape == (2, 2, 10, 7)
+    assert origin[0, :, 0, 0].tolist() == [0, 0]
+    assert origin[1, :, 9, 6].tolist() == [1, 5]
+
+
+def test_origins_stay_exact_in_fp32():
+    """Of all images of a batch together there may be more than 2^24."""
+    origin = term(stride=1).weak_maps(torch.randn(9, 3, 10, 7), None)['origin']
+    assert origin.max() < 10 * 7
 
 
 def test_it_learns_how_often_views_disagree():
@@ -95,8 +101,12 @@ def test_it_learns_how_often_views_disagree():
     assert expected[:, :, 8:].mean().item() == pytest.approx(0.5, abs=0.05)
 
 
-def test_without_views_the_loss_is_0_but_attached():
+@pytest.mark.parametrize('labeled_before', [False, True])
+def test_without_views_the_loss_is_0_but_attached(labeled_before):
     views = term()
+    if labeled_before:
+        # By a tool that shows pseudo-labels, for example.
+        views.weak_maps(torch.randn(1, 3, *SIZE), None)
     labels = torch.zeros(1, *SIZE, dtype=torch.int64)
     view = View(torch.zeros(1, 3, *SIZE),
                 dict(label=labels, confidence=labels.float()),

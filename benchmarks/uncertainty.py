@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
+from mmengine.runner import set_random_seed
 from mmseg.apis import init_model
 from mmseg.registry import DATASETS
 from prettytable import PrettyTable
@@ -68,7 +69,7 @@ def collect(model: nn.Module, dataset) -> Tuple[Dict[str, Tensor], Tensor]:
         names = [name for name in (*BASE, *LEARNT)
                  if MAPS.get(name, 'seg_logits') in maps]
         scores = pixel_scores(maps, names)
-        label = sample.pred_sem_seg.data
+        label = sample.pred_sem_seg.data.long()
         other = class_logits(flipped.seg_logits.data).softmax(0).flip(-1)
         scores['flip'] = 1 - other.gather(0, label)[0]
         truth = item['data_samples'].gt_sem_seg.data.to(label)
@@ -131,13 +132,11 @@ def view_variance(model: nn.Module) -> Optional[ViewVariance]:
 def calibration(model: nn.Module, cfg: Config) -> dict:
     """Expected and seen disagreement in bins of as many pixels each."""
     config = copy.deepcopy(cfg.train_dataloader.dataset)
-    config.unlabeled.update({
-        key: cfg.test_dataloader.dataset[key]
-        for key in ('data_root', 'ann_file')
-        if key in cfg.test_dataloader.dataset
-    })
+    config.unlabeled = dict(
+        cfg.test_dataloader.dataset, pipeline=config.unlabeled.pipeline)
     dataset = DATASETS.build(config)
-    torch.manual_seed(0)
+    # Of NumPy, too: it draws crops.
+    set_random_seed(0)
     # As while training, but nothing is learnt.
     model = copy.deepcopy(model).train()
     expected, seen = [], []
@@ -150,10 +149,10 @@ def calibration(model: nn.Module, cfg: Config) -> dict:
             labeled=model.labeled_view(images['labeled'], samples['labeled']),
             **model.strategy.make_views(model, images['unlabeled'],
                                         samples['unlabeled']))
-        log_odds, disagreement = view_variance(model).compare(
+        log_odds, disagreement, valid = view_variance(model).compare(
             model.student_pass(views), views)
-        expected.append(log_odds.sigmoid())
-        seen.append(disagreement)
+        expected.append(log_odds[valid].sigmoid())
+        seen.append(disagreement[valid])
     expected, seen = torch.cat(expected), torch.cat(seen)
     order = expected.argsort()
     means = [[round(part[chunk].mean().item(), 4)

@@ -17,9 +17,9 @@ from .unlabeled_dataset import UnlabeledDataset
 
 __all__ = [
     'CamVidDataset', 'DemoSegDataset', 'LoadMultiChannelImage',
-    'LoadWideAnnotations', 'MSRCDataset', 'SemiSegDataset', 'SplitADE20KDataset',
-    'SplitCOCOStuffDataset', 'SplitCityscapesDataset', 'SplitEntry',
-    'SplitLoveDADataset', 'SplitSegDataset', 'SplitVOCDataset',
+    'LoadWideAnnotations', 'MSRCDataset', 'SemiSegDataset',
+    'SplitADE20KDataset', 'SplitCOCOStuffDataset', 'SplitCityscapesDataset',
+    'SplitEntry', 'SplitLoveDADataset', 'SplitSegDataset', 'SplitVOCDataset',
     'UnlabeledDataset', 'check_class_count', 'check_data', 'check_images',
     'check_labels', 'check_paths', 'generate_demo', 'log_class_histogram',
     'read_split'

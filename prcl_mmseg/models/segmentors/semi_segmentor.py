@@ -95,6 +95,8 @@ class SemiSegmentor(SegmentorWithRoles):
         self.strategy = Strategy()
         if strategy is not None:
             self.strategy = MODELS.build(strategy)
+        else:
+            _check_labeled_alone(self.terms)
         self.strategy.check(self)
 
     def loss(self, inputs: SemiInputs, data_samples: Any) -> dict:
@@ -233,6 +235,17 @@ class SemiSegmentor(SegmentorWithRoles):
 def _by_part(batch: Any) -> dict:
     """A batch by its parts; one without parts is all labelled."""
     return batch if isinstance(batch, dict) else dict(labeled=batch)
+
+
+def _check_labeled_alone(terms: ModuleDict) -> None:
+    """What views carry would never come; predictions would be noise."""
+    for name, term in terms.items():
+        if term.carries:
+            raise ValueError(
+                f'model.terms.{name}={type(term).__name__} learns from views '
+                'of unlabelled images, but model.strategy is None; give a '
+                "strategy such as dict(type='WeakToStrong'), or set "
+                f'model.terms.{name}=None')
 
 
 def _build_terms(terms: Dict[str, Optional[dict]],

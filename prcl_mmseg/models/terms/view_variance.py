@@ -87,16 +87,17 @@ class ViewVariance(Term):
     def forward(self, output: NetworkOutput, views: Dict[str, View],
                 losses: Dict[str, Tensor]) -> Dict[str, Tensor]:
         """The cross-entropy of expected and seen disagreement."""
-        log_odds, seen = self.compare(output, views)
+        log_odds, seen, valid = self.compare(output, views)
         self._weak = None
+        num_valid = valid.sum().clamp(min=1)
         loss = F.binary_cross_entropy_with_logits(
-            log_odds, seen, reduction='sum') / max(len(seen), 1)
+            log_odds, seen, valid.float(), reduction='sum') / num_valid
         return dict(
             loss_view_variance=loss,
-            view_disagreement=seen.sum() / max(len(seen), 1))
+            view_disagreement=(seen * valid).sum() / num_valid)
 
     def compare(self, output: NetworkOutput,
-                views: Dict[str, View]) -> Tuple[Tensor, Tensor]:
+                views: Dict[str, View]) -> Tuple[Tensor, Tensor, Tensor]:
         """Expected and seen disagreement of the pixels of all views.
 
         Args:
@@ -105,26 +106,30 @@ class ViewVariance(Term):
                 labelled last.
 
         Returns:
-            tuple[Tensor, Tensor]: Log odds of σ², and 1 - p(ŷ), both (P,), of
-            every ``stride``-th pixel that has a label.
+            tuple[Tensor, Tensor, Tensor]: Of every ``stride``-th pixel the
+            log odds of σ², 1 - p(ŷ), and whether it has a label; all (P,).
         """
         carried = [name for name in views if 'origin' in views[name].maps]
         if not carried:
             # Attached to the graph, as processes with views expect it.
-            nothing = sum(value.sum() for value in self.parameters())
-            return nothing.expand(0), nothing.detach().expand(0)
-        expected, seen = [], []
+            nothing = sum(value.sum() for value in self.parameters()).expand(0)
+            return nothing, nothing.detach(), nothing > 0
         log_odds = self._log_odds(self._weak).flatten(1)
         images = image_slices(views)
+        parts = []
         for name in carried:
             view = views[name]
-            rows, columns = (slice(self.stride // 2, None, self.stride), ) * 2
-            valid = view.labeled[:, rows, columns]
-            image, place = view.maps['origin'][:, :, rows, columns].unbind(1)
+            grid = (..., *(slice(self.stride // 2, None, self.stride), ) * 2)
+            valid = view.labeled[grid]
+            # What has no label may have no origin.
+            origin = view.maps['origin'][grid].where(valid[:, None], 0)
             disagreement = self._disagreement(output, view, images[name])
-            expected.append(log_odds[image[valid], place[valid]])
-            seen.append(disagreement[:, rows, columns][valid])
-        return torch.cat(expected), torch.cat(seen)
+            parts.append((log_odds[tuple(origin.unbind(1))],
+                          disagreement[grid], valid))
+        expected, seen, valid = (
+            torch.cat([part.flatten() for part in each])
+            for each in zip(*parts))
+        return expected, seen, valid
 
     def maps(self, seg_logits: Tensor,
              embedding: Optional[DiagonalGaussian]) -> Tensor:

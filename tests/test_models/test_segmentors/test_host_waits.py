@@ -79,6 +79,18 @@ def test_a_step_of_every_method(as_on_a_gpu, name):
     take_step(build(name))
 
 
+@pytest.mark.parametrize('confidence', ['softmax', 'views', 'contrast'])
+def test_a_step_with_the_disagreement_of_views(as_on_a_gpu, confidence):
+    losses = take_step(
+        build(
+            'prcl',
+            terms=dict(views=dict(type='ViewVariance')),
+            strategy=dict(
+                labeler=dict(confidence=confidence),
+                loss=dict(weighting='confidence'))))
+    assert losses['loss_view_variance'] > 0
+
+
 @pytest.mark.parametrize('strategy', [
     dict(labeler=dict(prototype_weight=1.0)),
     dict(loss=dict(threshold=dict(_delete_=True, type='AdaptiveThreshold')))

@@ -157,3 +157,9 @@ def test_predictions_carry_it(method):
     expected = model.terms['views'].maps(seg_logits, embedding)
     assert expected.shape == (1, 1, 32, 32)
     assert 0 <= expected.min() and expected.max() <= 1
+
+
+def test_it_is_refused_where_it_would_learn_nothing():
+    with pytest.raises(ValueError, match='model.terms.views=ViewVariance.*'
+                       'model.strategy is None.*model.terms.views=None'):
+        tiny.build('supervised', terms=dict(views=VIEWS))

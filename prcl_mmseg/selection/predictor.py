@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..datasets.image_area import keep_image_area
 from ..evaluation.pixel_scores import class_logits
+from ..models.decode_heads import decode_heads
 from .class_posterior import add_class_posterior
 from .image_score import ImageScore, score_image
 from .pixel_doubt import ViewMean, pixel_doubt
@@ -79,6 +80,9 @@ class Predictor:
                     self._class_maps(sample, prob)[:, inside].mean(dim=1))
         if len(views) == 1:
             label = sample.pred_sem_seg.data[0].long()
+        elif len(sample.seg_logits.data) == 1:
+            threshold = decode_heads(self.model)[-1].threshold
+            label = (mean.prob[1] > threshold).long()
         else:
             label = mean.prob.argmax(dim=0)
         doubt = self._doubt(sample, mean)

@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmseg.models.segmentors import BaseSegmentor
-from tiny import build
+from tiny import build, fcn_head, samples, segmentor
 
 from prcl_mmseg.datasets import UnlabeledDataset
 from prcl_mmseg.selection import (Predictor, check_folder, find_pool,
@@ -226,3 +226,22 @@ def test_random_has_no_doubt(folder):
     image = pool_of(config(folder)).candidates[0]
     found = Predictor(Pointwise(), 'random')(image.load())
     assert found.doubt is None and found.label.shape == (20, 24)
+
+
+def test_a_one_channel_head_has_its_threshold_in_views_too():
+    head = fcn_head(
+        num_classes=2,
+        out_channels=1,
+        threshold=0.3,
+        loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=True))
+    model = build(
+        'mean_teacher',
+        segmentor=segmentor(decode_head=head, auxiliary_head=None),
+        num_classes=2).eval()
+    image = torch.randint(255, (3, 32, 32), dtype=torch.uint8)
+    labels = [
+        Predictor(model, by)(dict(
+            inputs=[image] * count, data_samples=samples(count))).label
+        for by, count in (('entropy', 1), ('views', 2))
+    ]
+    assert torch.equal(*labels)

@@ -41,15 +41,18 @@ def read_list(dataset: dict) -> List[str]:
     return path.read_text(encoding='utf-8').splitlines()
 
 
+def checkpoint_of(row: dict) -> Path:
+    return Path(row['work_dir']) / f"iter_{row['max_iters']}.pth"
+
+
 def choose(row: dict, by: str, count: int, folder: Path) -> None:
     """Run the tool for one run, and write both lists."""
     criterion, _, diverse = by.partition('-')
-    work_dir = Path(row['work_dir'])
-    checkpoint = work_dir / f"iter_{row['max_iters']}.pth"
+    checkpoint = checkpoint_of(row)
     subprocess.run([
         sys.executable,
         str(TOOL),
-        str(work_dir / 'config.py'),
+        str(checkpoint.with_name('config.py')),
         str(checkpoint), '--count',
         str(count), '--by', criterion, '--seed',
         str(row['seed']), '--overwrite', '--out',
@@ -75,9 +78,13 @@ def main() -> None:
         row = json.loads(path.read_text(encoding='utf-8'))
         for by in args.by:
             folder = args.out / f"{by}_seed{row['seed']}"
-            if (folder / 'unlabeled.txt').is_file():
+            # Lists of another model or count are replaced.
+            source = f'{args.count} by {checkpoint_of(row)}\n'
+            told = folder / 'source.txt'
+            if told.is_file() and told.read_text(encoding='utf-8') == source:
                 continue
             choose(row, by, args.count, folder)
+            told.write_text(source, encoding='utf-8')
             print(f'Written: {folder}', flush=True)
 
 

@@ -62,5 +62,6 @@ def plot_rows(grid: Grid,
     axes.grid(axis='y', alpha=0.3)
     axes.legend(loc='lower right', fontsize='small')
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    # Else a file without a suffix would get one.
+    figure.savefig(path, dpi=120, format=path.suffix[1:] or 'png')
     plt.close(figure)

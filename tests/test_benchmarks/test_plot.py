@@ -30,10 +30,11 @@ def test_means_and_deviations_are_drawn(tmp_path, monkeypatch):
     assert drawn['new'][1] == (43.0, )
 
 
-def test_a_figure_is_written(tmp_path):
-    path = tmp_path / 'new/figure.png'
+@pytest.mark.parametrize('name', ['figure.png', 'figure'])
+def test_a_figure_is_written(tmp_path, name):
+    path = tmp_path / 'new' / name
     plot_rows(GRID, ROWS, path, ['plain'])
-    assert matplotlib.image.imread(path).std() > 0
+    assert matplotlib.image.imread(path, format='png').std() > 0
 
 
 def test_what_can_not_be_drawn_is_named(tmp_path):

@@ -39,8 +39,9 @@ class ViewVariance(Term):
     Args:
         num_classes (int): Number of classes C; given by the segmentor.
         channels (int): Width of the two hidden layers. Defaults to 64.
-        stride (int): Of the pixels of views that are looked at and, where
-            there is no embedding, of the inputs. Defaults to 4.
+        stride (int): Stride, in pixels, of the pixels of views that it learns
+            from and, where there is no embedding, of its inputs.
+            Defaults to 4.
 
     Raises:
         ValueError: For a number that is not positive.

@@ -65,6 +65,9 @@ def loading_pipeline(cfg: Config, views: bool) -> Tuple[list, int]:
     Returns:
         tuple[list, int]: The transforms, and how many augmentations
         ``tta_pipeline`` makes of an image.
+
+    Raises:
+        ValueError: If there is no pipeline of the test.
     """
     augmented = Compose(copy.deepcopy(cfg.get('tta_pipeline') or []))
     routines = [
@@ -73,11 +76,14 @@ def loading_pipeline(cfg: Config, views: bool) -> Tuple[list, int]:
     ]
     for routine in routines:
         routine.transforms = without_masks(routine)
-    plain = augmented if views else Compose(
-        copy.deepcopy(
-            cfg.get('test_pipeline')
-            or cfg.test_dataloader.dataset.pipeline))
-    return without_masks(plain), len(routines)
+    if views:
+        return without_masks(augmented), len(routines)
+    test = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    plain = cfg.get('test_pipeline') or test.get('pipeline')
+    if not plain:
+        raise ValueError('`test_pipeline` is missing in the config; give the '
+                         'transforms that load a test image')
+    return without_masks(Compose(copy.deepcopy(plain))), len(routines)
 
 
 def find_pool(cfg: Config, pipeline: list,

@@ -245,3 +245,12 @@ def test_a_one_channel_head_has_its_threshold_in_views_too():
         for by, count in (('entropy', 1), ('views', 2))
     ]
     assert torch.equal(*labels)
+
+
+def test_a_test_pipeline_is_needed():
+    for settings in (dict(), dict(test_dataloader=None)):
+        with pytest.raises(ValueError, match='`test_pipeline` is missing'):
+            loading_pipeline(Config(settings), False)
+    dataset = dict(pipeline=[LOAD, MASKS, PACK])
+    cfg = Config(dict(test_dataloader=dict(dataset=dataset)))
+    assert len(loading_pipeline(cfg, False)[0]) == 2

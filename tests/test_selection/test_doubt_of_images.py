@@ -67,6 +67,17 @@ def test_a_large_class_does_not_decide():
     assert found.doubtful_classes() == [2, 0]
 
 
+def test_specks_do_not_count():
+    """A pixel in 1000 says nothing of the image."""
+    label = torch.tensor([0] * 999 + [2])
+    doubt = torch.tensor([.1] * 999 + [2.5])
+    found = score_image(doubt, label, 3)
+    assert found.score == pytest.approx(.1)
+    assert found.doubtful_classes() == [0]
+    # Unless there is nothing else.
+    assert score_image(torch.ones(300), torch.arange(300), 300).score == 1
+
+
 def model_with(*names) -> SimpleNamespace:
     return SimpleNamespace(terms=dict(one=SimpleNamespace(map_names=names)))
 

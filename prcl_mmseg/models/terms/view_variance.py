@@ -33,7 +33,7 @@ class ViewVariance(Term):
     views should disagree.
 
     Its inputs and targets carry no gradient: the term changes nothing else
-    that is learnt. It goes with every strategy that labels a weak view.
+    that is learnt, unless gradients are clipped by their joint norm. It goes with every strategy that labels a weak view.
     Predictions carry ``pred_view_variance``.
 
     Args:

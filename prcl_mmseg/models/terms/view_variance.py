@@ -33,8 +33,9 @@ class ViewVariance(Term):
     views should disagree.
 
     Its inputs and targets carry no gradient: the term changes nothing else
-    that is learnt, unless gradients are clipped by their joint norm. It goes with every strategy that labels a weak view.
-    Predictions carry ``pred_view_variance``.
+    that is learnt, unless gradients are clipped by their joint norm. It goes
+    with every strategy that labels a weak view. Predictions carry
+    ``pred_view_variance``.
 
     Args:
         num_classes (int): Number of classes C; given by the segmentor.

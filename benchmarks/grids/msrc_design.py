@@ -19,12 +19,6 @@ methods = {
         for name, change in changes.items()
     }
 }
-splits = {
-    '_delete_': True,
-    'n40':
-    dict(
-        labeled='splits/seed{seed}_n40/labeled.txt',
-        unlabeled='splits/seed{seed}_n40/unlabeled.txt')
-}
+splits = dict(_delete_=True, n40=_base_.splits['n40'])
 # Only what a grid knows may remain.
 del config, contrast, views, changes

@@ -36,13 +36,7 @@ methods = {
         for name, settings in variants.items()
     }
 }
-splits = {
-    '_delete_': True,
-    'n40':
-    dict(
-        labeled='splits/seed{seed}_n40/labeled.txt',
-        unlabeled='splits/seed{seed}_n40/unlabeled.txt')
-}
+splits = dict(_delete_=True, n40=_base_.splits['n40'])
 seeds = [0]
 cfg_options = {
     'test_evaluator': [dict(type='IoUMetric', iou_metrics=['mIoU'])]

@@ -19,14 +19,7 @@ methods = {
         **soft, judge: 'views'
     })
 }
-splits = {
-    '_delete_': True,
-    **{
-        f'n{count}': dict(
-            labeled=f'splits/seed{{seed}}_n{count}/labeled.txt',
-            unlabeled=f'splits/seed{{seed}}_n{count}/unlabeled.txt')
-        for count in (20, 40)
-    }
-}
+splits = dict(
+    _delete_=True, n20=_base_.splits['n20'], n40=_base_.splits['n40'])
 # Only what a grid knows may remain.
 del config, soft, judge

@@ -154,3 +154,12 @@ def _images_by_stem(folder: str) -> Dict[str, str]:
         osp.splitext(name)[0]: name
         for name in names if name.lower().endswith(IMAGE_SUFFIXES)
     }
+
+
+def folder_dataset(folder: str) -> UnlabeledDataset:
+    """The images of a folder, subfolders included.
+
+    Arrays (``.npy``), where there are no files of the usual formats.
+    """
+    return UnlabeledDataset(data_root=folder) or UnlabeledDataset(
+        data_root=folder, img_suffix='.npy')

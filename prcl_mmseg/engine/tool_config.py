@@ -3,6 +3,7 @@
 import os.path as osp
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
+import torch
 from mmengine.config import Config, DictAction
 
 from .config_check import check_config, check_weight_files
@@ -22,7 +23,6 @@ class OptionsAction(DictAction):
                 parser.error(f'{option_string}: {value} is no setting; give '
                              'key=value')
         super().__call__(parser, namespace, values, option_string)
-
 
 
 def positive(text: str) -> int:
@@ -51,6 +51,39 @@ def add_common_arguments(parser: ArgumentParser) -> None:
         default='none',
         help='what started the processes; one process needs none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def add_predicting_arguments(parser: ArgumentParser) -> None:
+    """Add ``--role --device --cfg-options``, for tools that predict."""
+    parser.add_argument(
+        '--role',
+        choices=['teacher', 'student'],
+        help='who predicts; by default as the config says')
+    parser.add_argument(
+        '--device', help='cpu, cuda:1, ...; by default a GPU if there is one')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=OptionsAction,
+        help='override settings of the config, as key=value pairs')
+
+
+def read_predicting_config(args: Namespace, parser: ArgumentParser) -> Config:
+    """Read the config of a tool that predicts, and choose the device.
+
+    Args:
+        args (Namespace): Parsed arguments, those of
+            :func:`add_predicting_arguments` and ``config``; ``device`` is
+            set if it is None.
+        parser (ArgumentParser): Reports errors.
+    """
+    cfg = read_config(args, parser)
+    adapt_to_run(cfg, launcher='none')
+    if args.role is not None:
+        cfg.model.predict_with = args.role
+    args.device = args.device or (
+        'cuda:0' if torch.cuda.is_available() else 'cpu')
+    return cfg
 
 
 def read_config(args: Namespace, parser: ArgumentParser) -> Config:

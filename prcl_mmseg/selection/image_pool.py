@@ -7,7 +7,7 @@ from typing import Any, List, NamedTuple, Optional, Tuple
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
-from ..datasets import UnlabeledDataset
+from ..datasets import folder_dataset
 from ..datasets.file_check import check_files
 from ..datasets.image_area import mark_image_area
 from ..datasets.path_check import build_dataset
@@ -144,9 +144,7 @@ def find_pool(cfg: Config, pipeline: list,
 def _unlabeled(config: dict, folder: Optional[str]) -> Tuple[Any, str]:
     """The unlabelled data set, and its name for messages."""
     if folder is not None:
-        # Arrays, where there are no files of the usual formats.
-        return UnlabeledDataset(data_root=folder) or UnlabeledDataset(
-            data_root=folder, img_suffix='.npy'), f'--images {folder!r}'
+        return folder_dataset(folder), f'--images {folder!r}'
     key = f'{_KEY}.unlabeled'
     if config.get('unlabeled') is None:
         raise ValueError(f'`{key}` is missing in the config; give the folder '

@@ -15,7 +15,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import prcl_mmseg  # noqa: E402, F401
 
 import numpy as np  # noqa: E402
-import torch  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from mmengine.runner import set_random_seed  # noqa: E402
@@ -23,9 +22,8 @@ from mmengine.utils import track_iter_progress  # noqa: E402
 from mmseg.apis import init_model  # noqa: E402
 
 from prcl_mmseg.datasets import check_images  # noqa: E402
-from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
-    OptionsAction, positive, read_config)
+    add_predicting_arguments, positive, read_predicting_config)
 from prcl_mmseg.models.segmentors.image_channels import (  # noqa: E402
     image_channels)
 from prcl_mmseg.selection import (  # noqa: E402
@@ -69,28 +67,13 @@ def parse_args() -> tuple:
         type=int,
         default=0,
         help='of --by random, and of random augmentations; 0 by default')
-    parser.add_argument(
-        '--role',
-        choices=['teacher', 'student'],
-        help='who predicts; by default as the config says')
-    parser.add_argument(
-        '--device', help='cpu, cuda:1, ...; by default a GPU if there is one')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OptionsAction,
-        help='override settings of the config, as key=value pairs')
+    add_predicting_arguments(parser)
     args = parser.parse_args()
     if not osp.isfile(args.checkpoint):
         parser.error(f'checkpoint {args.checkpoint!r} does not exist')
     if args.images is not None and not osp.isdir(args.images):
         parser.error(f'--images {args.images!r} is no folder')
-    cfg = read_config(args, parser)
-    adapt_to_run(cfg, launcher='none')
-    if args.role is not None:
-        cfg.model.predict_with = args.role
-    args.device = args.device or (
-        'cuda:0' if torch.cuda.is_available() else 'cpu')
+    cfg = read_predicting_config(args, parser)
     return args, cfg, parser
 
 

@@ -14,7 +14,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 # First of all, to say so if the packages below don't fit.
 import prcl_mmseg  # noqa: E402, F401
 
-import torch  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 from mmengine.dataset import Compose  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
@@ -22,11 +21,10 @@ from mmengine.runner.checkpoint import _load_checkpoint  # noqa: E402
 from mmseg.apis import init_model  # noqa: E402
 from mmseg.registry import DATASETS  # noqa: E402
 
-from prcl_mmseg.datasets import UnlabeledDataset  # noqa: E402
+from prcl_mmseg.datasets import folder_dataset  # noqa: E402
 from prcl_mmseg.datasets.pipeline_check import without_masks  # noqa: E402
-from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
-    OptionsAction, positive, read_config)
+    add_predicting_arguments, positive, read_predicting_config)
 from prcl_mmseg.visualization import (  # noqa: E402
     draw_sheets, load_items, predict_panels, recorded_finding)
 
@@ -57,17 +55,7 @@ def parse_args() -> tuple:
         type=positive,
         default=8,
         help='images per file; 8 by default')
-    parser.add_argument(
-        '--role',
-        choices=['teacher', 'student'],
-        help='who predicts; by default as the config says')
-    parser.add_argument(
-        '--device', help='cpu, cuda:1, ...; by default a GPU if there is one')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OptionsAction,
-        help='override settings of the config, as key=value pairs')
+    add_predicting_arguments(parser)
     args = parser.parse_args()
     if not osp.isfile(args.checkpoint):
         parser.error(f'checkpoint {args.checkpoint!r} does not exist')
@@ -75,12 +63,7 @@ def parse_args() -> tuple:
         parser.error(f'--images {args.images!r} is no folder')
     if not args.out.lower().endswith('.png'):
         parser.error(f'--out {args.out!r} must end with .png')
-    cfg = read_config(args, parser)
-    adapt_to_run(cfg, launcher='none')
-    if args.role is not None:
-        cfg.model.predict_with = args.role
-    args.device = args.device or (
-        'cuda:0' if torch.cuda.is_available() else 'cpu')
+    cfg = read_predicting_config(args, parser)
     return args, cfg, parser
 
 
@@ -92,9 +75,7 @@ def load(args: argparse.Namespace, cfg: Config,
         dataset = DATASETS.build(cfg[f'{args.split}_dataloader'].dataset)
         return load_items(dataset, args.max_images)
     if args.images is not None:
-        # Arrays, where there are no files of the usual formats.
-        dataset = UnlabeledDataset(data_root=args.images) or UnlabeledDataset(
-            data_root=args.images, img_suffix='.npy')
+        dataset = folder_dataset(args.images)
     else:
         config = cfg.train_dataloader.dataset.get('unlabeled')
         if config is None:

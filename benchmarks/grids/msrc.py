@@ -1,14 +1,14 @@
 # MSRC at 216 x 180, FPN on EfficientNet-Lite0 with ImageNet weights.
 file = 'configs/{0}/{1}_efficientnet-lite0_msrc_n40.py'
 contrast = 'model.terms.contrast'
-# What views say of doubt is measured for all; it changes nothing else.
+# What views say of doubt is measured, too; it changes nothing else.
 views = {'model.terms.views': dict(type='ViewVariance')}
 strategies = ('fixmatch', 'mean_teacher', 'unimatch', 'unimatch_v2')
 contrasts = ('prcl_fixmatch', 'prcl', 'prcl_unimatch', 'prcl_unimatch_v2',
              'prcl_reference')
 methods = dict(supervised=dict(config=file.format('supervised', 'supervised')))
 methods.update({
-    name: dict(config=file.format(name, name), cfg_options=views)
+    name: dict(config=file.format(name, name))
     for name in strategies
 })
 methods.update({

@@ -2,7 +2,7 @@ _base_ = [
     '../_base_/models/fpn_efficientnet-lite0.py',  # another network: change this line
     '../_base_/datasets/msrc_semi.py',
     '../_base_/methods/prcl_fixmatch.py',
-    '../_base_/schedules/adamw_500.py',
+    '../_base_/schedules/adamw_800.py',
     '../_base_/default_runtime.py'
 ]
 custom_imports = dict(imports=['prcl_mmseg'], allow_failed_imports=False)

@@ -2,7 +2,7 @@ _base_ = [
     '../_base_/models/fpn_efficientnet-lite0.py',  # another network: change this line
     '../_base_/datasets/msrc_semi.py',
     '../_base_/methods/prcl_reference.py',
-    '../_base_/schedules/adamw_500.py',
+    '../_base_/schedules/adamw_800.py',
     '../_base_/default_runtime.py'
 ]
 custom_imports = dict(imports=['prcl_mmseg'], allow_failed_imports=False)
@@ -13,5 +13,5 @@ model = dict(
     crop_size=_base_.crop_size,
     **_base_.method)
 model['terms']['contrast']['head'].update(embed_dims=64, embed_stride=4)
-# In 500 iterations a slower teacher lags behind its student.
+# In 800 iterations a slower teacher lags behind its student.
 model['teacher'] = dict(type='EMATeacher', momentum=0.03)

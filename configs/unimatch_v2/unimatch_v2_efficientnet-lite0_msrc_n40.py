@@ -2,7 +2,7 @@ _base_ = [
     '../_base_/models/fpn_efficientnet-lite0.py',  # another network: change this line
     '../_base_/datasets/msrc_semi.py',
     '../_base_/methods/unimatch_v2.py',
-    '../_base_/schedules/adamw_500.py',
+    '../_base_/schedules/adamw_800.py',
     '../_base_/default_runtime.py'
 ]
 custom_imports = dict(imports=['prcl_mmseg'], allow_failed_imports=False)
@@ -12,5 +12,5 @@ model = dict(
     num_classes=_base_.num_classes,
     crop_size=_base_.crop_size,
     **_base_.method)
-# In 500 iterations a slower teacher lags behind its student.
+# In 800 iterations a slower teacher lags behind its student.
 model['teacher'] = dict(type='EMATeacher', momentum=0.01)

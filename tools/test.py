@@ -12,7 +12,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import prcl_mmseg  # noqa: E402, F401
 
 from mmengine.config import Config  # noqa: E402
+from mmengine.dist import master_only  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
+from mmengine.visualization import LocalVisBackend  # noqa: E402
 from mmseg.evaluation import IoUMetric  # noqa: E402
 from mmseg.registry import METRICS  # noqa: E402
 
@@ -94,6 +96,14 @@ def find_iou_metric(evaluator: Any) -> Optional[dict]:
     return None
 
 
+@master_only
+def tell_pictures(runner: Runner) -> None:
+    """MMEngine puts them far below the folder that was asked for."""
+    for backend in runner.visualizer._vis_backends.values():
+        if isinstance(backend, LocalVisBackend):
+            print(f'Pictures: {backend._img_save_dir}')
+
+
 def check_out(folder: str, dataset: Any) -> None:
     """Predictions are named like their images, and must replace nothing.
 
@@ -134,6 +144,8 @@ def main() -> None:
         if args.out is not None:
             check_out(args.out, runner.test_dataloader.dataset)
         runner.test()
+    if args.show_dir:
+        tell_pictures(runner)
     leave_group()
 
 

@@ -51,6 +51,26 @@ def find_image_loader(dataset: Any) -> Optional[Any]:
     return None
 
 
+def test_pipeline(cfg: dict) -> List[Any]:
+    """The transforms that load a test image.
+
+    Args:
+        cfg (Config): Of a training or a test.
+
+    Returns:
+        list: ``test_pipeline``, or else the pipeline of the test data.
+
+    Raises:
+        ValueError: If the config has neither.
+    """
+    data = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    pipeline = cfg.get('test_pipeline') or data.get('pipeline')
+    if not pipeline:
+        raise ValueError('`test_pipeline` is missing in the config; give the '
+                         'transforms that load a test image')
+    return pipeline
+
+
 def without_masks(pipeline: Any) -> List[Any]:
     """The transforms of a pipeline that images without masks can take.
 

@@ -11,7 +11,8 @@ from ..datasets import folder_dataset
 from ..datasets.file_check import check_files
 from ..datasets.image_area import mark_image_area
 from ..datasets.path_check import build_dataset
-from ..datasets.pipeline_check import leaf_datasets, without_masks
+from ..datasets.pipeline_check import (leaf_datasets, test_pipeline,
+                                       without_masks)
 
 _KEY = 'train_dataloader.dataset'
 
@@ -78,12 +79,8 @@ def loading_pipeline(cfg: Config, views: bool) -> Tuple[list, int]:
         routine.transforms = without_masks(routine)
     if views:
         return without_masks(augmented), len(routines)
-    test = (cfg.get('test_dataloader') or {}).get('dataset') or {}
-    plain = cfg.get('test_pipeline') or test.get('pipeline')
-    if not plain:
-        raise ValueError('`test_pipeline` is missing in the config; give the '
-                         'transforms that load a test image')
-    return without_masks(Compose(copy.deepcopy(plain))), len(routines)
+    plain = Compose(copy.deepcopy(test_pipeline(cfg)))
+    return without_masks(plain), len(routines)
 
 
 def find_pool(cfg: Config, pipeline: list,

@@ -5,6 +5,7 @@ import os.path as osp
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
+from ..datasets.output_folder import refuse_inside
 from ..datasets.split_list import SplitEntry, format_entry
 from .image_pool import ImagePool
 
@@ -25,14 +26,9 @@ def check_folder(folder: str, pool: ImagePool, overwrite: bool) -> None:
     """
     if osp.lexists(folder) and not osp.isdir(folder):
         raise ValueError(f'--out {folder!r} is no folder; choose another')
-    target = osp.join(osp.realpath(folder), '')
     sources = {osp.dirname(image.path)
                for image in pool.candidates + pool.labeled}
-    for source in sorted(sources.union(pool.roots) - {''}):
-        if target.startswith(osp.join(osp.realpath(source), '')):
-            raise ValueError(
-                f'--out {folder!r} lies inside the data {source!r}, where '
-                'nothing is written; choose a folder outside')
+    refuse_inside(folder, sorted(sources.union(pool.roots) - {''}))
     existing = [name for name in FILES if osp.lexists(osp.join(folder, name))]
     if existing and not overwrite:
         raise FileExistsError(

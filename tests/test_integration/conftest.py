@@ -5,7 +5,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
+from mmseg.registry import MODELS
+
+from prcl_mmseg.engine.launch import adapt_to_run
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ('ground', 'disc', 'bar')
@@ -138,3 +142,26 @@ def write_config(scene_folder, tmp_path):
         return str(path)
 
     return write
+
+
+@pytest.fixture
+def trained(write_config, tmp_path):
+    """A function that gives config and checkpoint of a method."""
+
+    def make(method: str = 'prcl', extra: str = '') -> tuple:
+        config = write_config(method, extra=extra)
+        cfg = Config.fromfile(config)
+        adapt_to_run(cfg, launcher='none')
+        model = MODELS.build(cfg.model)
+        for name, tensor in model.state_dict().items():
+            # Predictions shall differ between pixels, and prototypes exist.
+            if 'conv_seg.weight' in name or '.bank.' in name:
+                tensor.copy_(torch.rand_like(tensor) + 0.1)
+        meta = dict(classes=CLASSES, palette=[[0, 0, 0], [255, 0, 0],
+                                              [0, 255, 0]])
+        path = tmp_path / 'iter_2.pth'
+        torch.save(dict(state_dict=model.state_dict(),
+                        meta=dict(dataset_meta=meta)), path)
+        return config, path
+
+    return make

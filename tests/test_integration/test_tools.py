@@ -56,7 +56,9 @@ def test_train_resume_and_test(write_config, tmp_path):
     assert tested.returncode == 0, tested.stderr[-2000:]
     assert 'mIoU' in tested.stdout
     assert len(list((tmp_path / 'masks').glob('*.png'))) == 3
-    assert len(list((tmp_path / 'painted').rglob('*.png'))) == 3
+    pictures = list((tmp_path / 'painted').rglob('*.png'))
+    assert len(pictures) == 3
+    assert f'Pictures: {pictures[0].parent}' in tested.stdout
 
 
 KEEP_STATES = '''

@@ -22,7 +22,8 @@ from mmseg.apis import init_model  # noqa: E402
 from mmseg.registry import DATASETS  # noqa: E402
 
 from prcl_mmseg.datasets import folder_dataset  # noqa: E402
-from prcl_mmseg.datasets.pipeline_check import without_masks  # noqa: E402
+from prcl_mmseg.datasets.pipeline_check import (  # noqa: E402
+    test_pipeline, without_masks)
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     add_predicting_arguments, positive, read_predicting_config)
 from prcl_mmseg.visualization import (  # noqa: E402
@@ -85,10 +86,8 @@ def load(args: argparse.Namespace, cfg: Config,
     if len(dataset) == 0:
         parser.error(f'{args.images or "the unlabelled data set"} holds no '
                      'image')
-    pipeline = cfg.get('test_pipeline') or \
-        cfg.test_dataloader.dataset.pipeline
     return load_items(dataset, args.max_images,
-                      Compose(without_masks(Compose(pipeline))))
+                      Compose(without_masks(Compose(test_pipeline(cfg)))))
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
+from prcl_mmseg.datasets.output_folder import refuse_inside
 from prcl_mmseg.datasets.split_list import SplitEntry, format_entry
 from prcl_mmseg.version import __version__
 
@@ -43,7 +44,9 @@ def write_splits(folder: str,
             name cannot be written.
         FileExistsError: If a list exists and ``overwrite`` is False.
     """
-    _refuse_source(folder, sources)
+    refuse_inside(
+        folder, sources, 'choose a folder outside, such as splits/NAME: data '
+        'sets look for `ann_file` below the working directory, too')
     target = Path(folder)
     contents = {
         name: ''.join(f'{format_entry(entry)}\n' for entry in entries).encode()
@@ -173,18 +176,6 @@ def check_infos(infos: Dict[str, List[dict]],
                 problems.append(f'{text}. Take them out of the training '
                                 'lists, or the score means little.')
     return dict(problems=problems, notes=notes)
-
-
-def _refuse_source(folder: str, sources: Sequence[str]) -> None:
-    target = osp.realpath(folder)
-    for source in sources:
-        root = osp.realpath(source)
-        if target == root or target.startswith(osp.join(root, '')):
-            raise ValueError(
-                f'The output folder {folder} lies inside the data {source}, '
-                'where nothing is written. Choose a folder outside, such as '
-                'splits/NAME: data sets look for `ann_file` below the '
-                'working directory, too.')
 
 
 def _some(paths: Sequence[Any]) -> str:

@@ -30,6 +30,7 @@ from split_making import make_split  # noqa: E402
 from split_source import source_of_config  # noqa: E402
 
 from prcl_mmseg.datasets import SplitEntry, read_split  # noqa: E402
+from prcl_mmseg.datasets.output_folder import refuse_inside  # noqa: E402
 
 FOLDER = 'SegmentationClassAug'
 LIST = Path('voc/train_aug.txt')
@@ -115,11 +116,8 @@ def check_folders(args: argparse.Namespace) -> None:
             f'{", ".join(missing)} do(es) not exist. voc_root is VOC2012; '
             'sbd_root is the folder `dataset` in benchmark_RELEASE')
     target = args.out / FOLDER
-    for source in (args.sbd_root, args.voc_root / 'SegmentationClass',
-                   args.voc_root / 'JPEGImages'):
-        if target.resolve().is_relative_to(source.resolve()):
-            raise ValueError(f'--out {args.out} lies inside the data '
-                             f'{source}; choose another folder')
+    refuse_inside(target, (args.sbd_root, args.voc_root / 'SegmentationClass',
+                           args.voc_root / 'JPEGImages'))
     if target.exists() and any(target.iterdir()) and not args.overwrite:
         raise FileExistsError(f'{target} already holds files; choose another '
                               '--out, or --overwrite')

@@ -1,0 +1,24 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+import os.path as osp
+from typing import Iterable
+
+
+def refuse_inside(folder: str,
+                  sources: Iterable[str],
+                  cure: str = 'choose a folder outside') -> None:
+    """Refuse to write into the data of the user.
+
+    Args:
+        folder (str): What ``--out`` names; need not exist.
+        sources (Iterable[str]): Folders of the data.
+        cure (str): What to do instead. Defaults to 'choose a folder outside'.
+
+    Raises:
+        ValueError: If the folder is one of them, or lies below one.
+    """
+    target = osp.join(osp.realpath(folder), '')
+    for source in sources:
+        if target.startswith(osp.join(osp.realpath(source), '')):
+            raise ValueError(
+                f'--out {str(folder)!r} lies inside the data '
+                f'{str(source)!r}, where nothing is written; {cure}')

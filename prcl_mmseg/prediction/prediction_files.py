@@ -1,0 +1,115 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+import csv
+from pathlib import Path
+from typing import Dict, List, Sequence
+
+import cv2
+import numpy as np
+from mmseg.structures import SegDataSample
+
+from ..compat.whole_files import whole_file
+from ..evaluation.pixel_scores import max_softmax
+from ..visualization.displayable import decode_displayable
+from ..visualization.overlay import paint_overlay
+
+PARTS = dict(
+    masks='class numbers, PNG',
+    overlays='classes painted over the image, JPEG',
+    maps='maps of the model such as σ², TIFF of 32-bit floats')
+_LARGEST_OVERLAY = 1024
+_SHARE = 'share_'
+
+
+class PredictionFiles:
+    """Writes what a model says of images, and counts it for a table.
+
+    Args:
+        folder (Path): Holds a folder for each part and map.
+        classes (Sequence[str]): Class names.
+        palette (Sequence): RGB colour of each class, 0 to 255.
+        maps (Sequence[str]): Names of the maps that predictions have, such as
+            'pred_variance'.
+        parts (Sequence[str]): Which of ``PARTS`` to write.
+    """
+
+    def __init__(self, folder: Path, classes: Sequence[str],
+                 palette: Sequence, maps: Sequence[str],
+                 parts: Sequence[str]) -> None:
+        self.folder = Path(folder)
+        self.classes = classes
+        self.palette = palette
+        self.maps = {name: name[len('pred_'):] for name in maps}
+        self.parts = parts
+        self.columns = ['image', 'width', 'height', 'doubt',
+                        *self.maps.values(),
+                        *(f'{_SHARE}{name}' for name in classes)]
+
+    @property
+    def folders(self) -> List[str]:
+        """list[str]: The folders of the files."""
+        pictures = [part for part in self.parts if part != 'maps']
+        maps = self.maps.values() if 'maps' in self.parts else []
+        return [f'{name}/' for name in [*pictures, *maps]]
+
+    def write_classes(self) -> None:
+        """Write ``classes.csv``: number, name and colour of each class."""
+        with whole_file(self.folder / 'classes.csv', 'w', encoding='utf-8',
+                        newline='') as file:
+            writer = csv.writer(file, lineterminator='\n')
+            writer.writerow(['number', 'name', 'red', 'green', 'blue'])
+            for number, name in enumerate(self.classes):
+                writer.writerow([number, name, *self.palette[number]])
+
+    def write(self, image: str, name: str,
+              sample: SegDataSample) -> Dict[str, object]:
+        """Write the files of an image.
+
+        Args:
+            image (str): What the table calls the image.
+            name (str): Of its files, without ending.
+            sample (SegDataSample): The prediction, and ``img_path``.
+
+        Returns:
+            dict: Its row. ``doubt`` is the mean over the pixels of 1 minus
+            the probability of the predicted class, a map's column its mean,
+            and a class's column its share of the pixels.
+        """
+        label = sample.pred_sem_seg.data[0].cpu().numpy()
+        if 'masks' in self.parts:
+            kind = np.uint8 if len(self.classes) <= 256 else np.uint16
+            self._encode('masks', name, '.png', label.astype(kind))
+        if 'overlays' in self.parts:
+            self._encode('overlays', name, '.jpg',
+                         self._overlay(sample.img_path, label)[..., ::-1])
+        count = np.bincount(label.ravel(), minlength=len(self.classes))
+        doubt = 1 - max_softmax(sample.seg_logits.data).double().mean()
+        row = dict(image=image, width=label.shape[1], height=label.shape[0],
+                   doubt=f'{float(doubt):.6g}')
+        for key, part in self.maps.items():
+            values = sample.get(key).data[0].float().cpu().numpy()
+            row[part] = f'{values.mean(dtype=np.float64):.6g}'
+            if 'maps' in self.parts:
+                self._encode(part, name, '.tiff', values)
+        for number, title in enumerate(self.classes):
+            row[f'{_SHARE}{title}'] = f'{count[number] / label.size:.6g}'
+        return row
+
+    def _overlay(self, path: str, label: np.ndarray) -> np.ndarray:
+        height, width = label.shape
+        ratio = min(1.0, _LARGEST_OVERLAY / max(height, width))
+        size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
+        image = decode_displayable(Path(path).read_bytes())
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        # OpenCV resizes no int64.
+        label = cv2.resize(label.astype(np.float32), size,
+                           interpolation=cv2.INTER_NEAREST)
+        return paint_overlay(image, label.astype(int), self.classes,
+                             self.palette)
+
+    def _encode(self, part: str, name: str, ending: str,
+                picture: np.ndarray) -> None:
+        path = self.folder / part / f'{name}{ending}'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _, data = cv2.imencode(ending, picture)
+        with whole_file(path) as file:
+            file.write(data.tobytes())

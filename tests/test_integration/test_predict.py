@@ -1,0 +1,167 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""The tool that predicts a folder, from the shell's side."""
+import csv
+import os
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmseg.apis import inference_model, init_model
+
+TOOL = Path(__file__).resolve().parents[2] / 'tools/predict.py'
+
+
+@pytest.fixture
+def photos(scene_folder, tmp_path) -> Path:
+    """Four images of two sizes, two of the same name, one in a subfolder."""
+    folder = tmp_path / 'photos'
+    (folder / 'more').mkdir(parents=True)
+    for index, name in enumerate(['a.png', 'c.png', 'more/a.png']):
+        shutil.copy(scene_folder / f'images/unlabeled{index}.png',
+                    folder / name)
+    image = cv2.imread(str(folder / 'a.png'))
+    cv2.imwrite(str(folder / 'a.jpg'), cv2.resize(image, (40, 24)))
+    return folder
+
+
+@pytest.fixture
+def predict(monkeypatch, tmp_path):
+    """Run the tool in this process; gives the folder of its results."""
+
+    def run(*arguments, out: str = 'out') -> Path:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, 'argv', [
+            str(TOOL), *map(str, arguments), '--device', 'cpu', '--out', out])
+        runpy.run_path(str(TOOL), run_name='__main__')
+        return tmp_path / out
+
+    return run
+
+
+def files_of(out: Path) -> list:
+    return sorted(str(path.relative_to(out)) for path in out.rglob('*')
+                  if path.is_file())
+
+
+def table_of(out: Path) -> dict:
+    with (out / 'predictions.csv').open(encoding='utf-8', newline='') as file:
+        return {row['image']: row for row in csv.DictReader(file)}
+
+
+def read(path: Path) -> np.ndarray:
+    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+
+
+def test_masks_maps_and_table(trained, predict, photos):
+    config, checkpoint = trained()
+    before = files_of(photos)
+    out = predict(config, checkpoint, photos)
+    assert files_of(photos) == before
+    names = ['a.jpg', 'a.png', 'c', 'more/a']
+    assert files_of(out) == sorted(
+        [f'{folder}/{name}{ending}' for name in names
+         for folder, ending in (('masks', '.png'), ('overlays', '.jpg'),
+                                ('posterior', '.tiff'), ('variance', '.tiff'))]
+        + ['classes.csv', 'predictions.csv', 'predictions.json'])
+    table = table_of(out)
+    assert sorted(table) == ['a.jpg', 'a.png', 'c.png', 'more/a.png']
+
+    model = init_model(config, str(checkpoint), device='cpu')
+    for (image, row), name in zip(sorted(table.items()), names):
+        # One by one, as mmseg's own function predicts.
+        sample = inference_model(model, str(photos / image))
+        label = sample.pred_sem_seg.data[0].numpy()
+        mask = read(out / f'masks/{name}.png')
+        assert mask.dtype == np.uint8
+        np.testing.assert_array_equal(mask, label)
+        assert (int(row['height']), int(row['width'])) == label.shape
+        variance = read(out / f'variance/{name}.tiff')
+        np.testing.assert_allclose(variance, sample.pred_variance.data[0],
+                                   rtol=1e-4)
+        assert float(row['variance']) == pytest.approx(variance.mean(), 1e-4)
+        prob = sample.seg_logits.data.softmax(dim=0).amax(dim=0)
+        assert float(row['doubt']) == pytest.approx(
+            1 - float(prob.mean()), abs=1e-4)
+        assert [float(row[f'share_{name}'])
+                for name in ('ground', 'disc', 'bar')] == pytest.approx(
+                    [(label == index).mean() for index in range(3)], abs=1e-5)
+        assert read(out / f'overlays/{name}.jpg').shape[:2] == label.shape
+    assert (out / 'classes.csv').read_text().splitlines()[1:] == [
+        '0,ground,0,0,0', '1,disc,255,0,0', '2,bar,0,255,0']
+
+
+def test_goes_on_where_it_was_cut(trained, predict, photos):
+    config, checkpoint = trained('supervised')
+    arguments = (config, checkpoint, photos, '--batch-size', 1)
+    out = predict(*arguments)
+    whole = (out / 'predictions.csv').read_text()
+    assert not (out / 'variance').exists()
+    # The process was killed while it wrote the third row.
+    (out / 'predictions.csv').write_text(
+        whole[:whole.index('c.png') + len('c.pn')])
+    stamps = {}
+    for path in (out / 'masks').rglob('*.png'):
+        os.utime(path, (0, 0))
+        stamps[path.name] = path
+    again = predict(*arguments)
+    assert (again / 'predictions.csv').read_text() == whole
+    assert {name for name, path in stamps.items()
+            if path.stat().st_mtime == 0} == {'a.jpg.png', 'a.png.png'}
+
+
+def test_only_what_is_asked_for(trained, predict, photos):
+    out = predict(*trained(), photos, '--write', 'masks', '--role', 'student')
+    assert {path.name for path in out.iterdir()} == {
+        'masks', 'classes.csv', 'predictions.csv', 'predictions.json'}
+    assert float(table_of(out)['a.png']['variance']) > 0
+
+
+def test_results_of_two_runs_do_not_mix(trained, predict, photos, capsys):
+    config, checkpoint = trained('supervised')
+    predict(config, checkpoint, photos, '--write', 'masks')
+    other = trained('mean_teacher')
+    with pytest.raises(SystemExit):
+        predict(*other, photos, '--write', 'masks')
+    error = capsys.readouterr().err
+    assert 'made with checkpoint' in error and '--overwrite' in error
+    predict(*other, photos, '--write', 'masks', '--overwrite')
+
+
+@pytest.mark.parametrize('what, words', [
+    ('no folder', "is no folder"), ('empty', 'holds no image'),
+    ('inside', 'lies inside the data'), ('other files', 'holds other files'),
+    ('damaged', 'more/broken.png'), ('channels', '1 channel'),
+    ('no checkpoint', 'does not exist')])
+def test_refusals(trained, predict, photos, tmp_path, capsys, what, words):
+    config, checkpoint = trained()
+    out = 'out'
+    if what == 'no folder':
+        photos = photos / 'a.png'
+    elif what == 'empty':
+        photos = tmp_path / 'empty'
+        photos.mkdir()
+    elif what == 'inside':
+        out = str(photos / 'new')
+    elif what == 'other files':
+        (tmp_path / 'out').mkdir()
+        (tmp_path / 'out/thesis.tex').write_text('')
+    elif what == 'damaged':
+        (photos / 'more/broken.png').write_bytes(
+            (photos / 'a.png').read_bytes()[:100])
+    elif what == 'channels':
+        config, checkpoint = trained(
+            extra="test_pipeline = [dict(type='LoadImageFromFile', "
+            "color_type='grayscale'), dict(type='PackSegInputs')]\n")
+    elif what == 'no checkpoint':
+        checkpoint = 'missing.pth'
+    before = files_of(tmp_path)
+    with pytest.raises(SystemExit):
+        predict(config, checkpoint, photos, out=out)
+    assert words in capsys.readouterr().err
+    after = files_of(tmp_path)
+    assert [name for name in after
+            if name not in before and name != 'out/predictions.json'] == []

@@ -1,0 +1,29 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+import pytest
+
+from prcl_mmseg.prediction import PredictionTable, output_names
+
+
+def test_names_are_unique():
+    assert output_names(['a.jpg', 'b.JPG', 'B.png', 'x/a.png', 'c.d.tif']) == [
+        'a', 'b.JPG', 'B.png', 'x/a', 'c.d']
+
+
+def test_table_goes_on_and_quotes(tmp_path):
+    path = tmp_path / 'table.csv'
+    table = PredictionTable(path, ['image', 'doubt'])
+    table.append([dict(image='a, "b".png', doubt=0.5)])
+    assert PredictionTable(path, ['image', 'doubt']).done == {'a, "b".png'}
+    with path.open('a') as file:
+        file.write('c.png,0.')
+    table = PredictionTable(path, ['image', 'doubt'])
+    assert table.done == {'a, "b".png'}
+    table.append([dict(image='c.png', doubt=0.25)])
+    assert path.read_text().splitlines()[2:] == ['c.png,0.25']
+
+
+def test_table_of_other_classes_is_refused(tmp_path):
+    path = tmp_path / 'table.csv'
+    PredictionTable(path, ['image', 'share_cat'])
+    with pytest.raises(ValueError, match='share_cat.*share_dog.*overwrite'):
+        PredictionTable(path, ['image', 'share_dog'])

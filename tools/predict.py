@@ -1,0 +1,185 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Predict a folder of images: masks, overlays, σ² maps and a table.
+
+``python tools/predict.py CONFIG CHECKPOINT FOLDER --out predictions``
+
+A run that was cut goes on where it stopped.
+"""
+import argparse
+import copy
+import hashlib
+import json
+import os.path as osp
+import sys
+from pathlib import Path
+from typing import List
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+# First of all, to say so if the packages below don't fit.
+import prcl_mmseg  # noqa: E402, F401
+
+import torch  # noqa: E402
+from mmengine.config import Config  # noqa: E402
+from mmengine.dataset import Compose, pseudo_collate  # noqa: E402
+from mmengine.registry import init_default_scope  # noqa: E402
+from mmengine.utils import ProgressBar  # noqa: E402
+from mmseg.apis import init_model  # noqa: E402
+from torch.utils.data import DataLoader, Subset  # noqa: E402
+
+from prcl_mmseg.datasets import (UnlabeledDataset,  # noqa: E402
+                                 check_images, folder_dataset)
+from prcl_mmseg.datasets.file_check import check_files  # noqa: E402
+from prcl_mmseg.datasets.output_folder import refuse_inside  # noqa: E402
+from prcl_mmseg.datasets.pipeline_check import (  # noqa: E402
+    test_pipeline, without_masks)
+from prcl_mmseg.deploy.published_checkpoint import sha256  # noqa: E402
+from prcl_mmseg.engine.tool_config import (  # noqa: E402
+    add_predicting_arguments, positive, read_predicting_config)
+from prcl_mmseg.models.segmentors.image_channels import (  # noqa: E402
+    image_channels)
+from prcl_mmseg.prediction import (  # noqa: E402
+    PARTS, PredictionFiles, PredictionTable, check_same_run, output_names)
+
+
+def parse_args() -> tuple:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('folder', help='images, subfolders included')
+    parser.add_argument(
+        '--out',
+        default='predictions',
+        help='folder for the results; predictions by default')
+    parser.add_argument(
+        '--write',
+        nargs='+',
+        choices=list(PARTS),
+        default=list(PARTS),
+        help='; '.join(f'{part}: {what}' for part, what in PARTS.items()) +
+        '. All by default; the table is always written')
+    parser.add_argument(
+        '--batch-size',
+        type=positive,
+        default=4,
+        help='how many images of the same size are predicted together; 4 by '
+        'default')
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='predict images again that an earlier run predicted')
+    add_predicting_arguments(parser)
+    args = parser.parse_args()
+    if not osp.isfile(args.checkpoint):
+        parser.error(f'checkpoint {args.checkpoint!r} does not exist')
+    if not osp.isdir(args.folder):
+        parser.error(f'{args.folder!r} is no folder; give the one of the '
+                     'images')
+    return args, read_predicting_config(args, parser), parser
+
+
+def load_images(args: argparse.Namespace, cfg: Config) -> UnlabeledDataset:
+    """The images of the folder; all files are looked at."""
+    dataset = folder_dataset(args.folder)
+    if not len(dataset):
+        raise ValueError(f'{args.folder!r} holds no image')
+    dataset.pipeline = Compose(
+        without_masks(Compose(copy.deepcopy(test_pipeline(cfg)))))
+    # A file that fails is an error; another image in its place would be worse.
+    dataset.test_mode = True
+    _, faults = check_files(dataset, args.folder)
+    if faults:
+        raise ValueError(f'{len(faults)} images cannot be read: '
+                         f'{" ".join(list(faults.values())[:5])}')
+    return dataset
+
+
+def prepare_folder(args: argparse.Namespace, cfg: Config) -> Path:
+    """The folder of the results, which may hold those of the same run."""
+    refuse_inside(args.out, [args.folder])
+    out = Path(args.out)
+    if osp.lexists(out) and not out.is_dir():
+        raise ValueError(f'--out {args.out!r} is no folder; choose another')
+    if out.is_dir() and any(out.iterdir()) and not (
+            out / 'predictions.json').exists():
+        raise FileExistsError(f'--out {args.out!r} holds other files; choose '
+                              'another folder')
+    if args.overwrite:
+        # What tells that images are done; their files are replaced.
+        for name in ('predictions.json', 'predictions.csv'):
+            (out / name).unlink(missing_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
+    setting = json.dumps([cfg.model, test_pipeline(cfg)], default=str,
+                         sort_keys=True)
+    check_same_run(out, dict(
+        folder=osp.realpath(args.folder),
+        checkpoint=f'{osp.basename(args.checkpoint)} '
+        f'{sha256(Path(args.checkpoint))[:16]}',
+        config=f'{osp.basename(args.config)} '
+        f'{hashlib.sha256(setting.encode()).hexdigest()[:16]}',
+        parts=' '.join(sorted(args.write))))
+    return out
+
+
+def predict(model: torch.nn.Module, items: List[dict]) -> list:
+    """Predict samples, those of the same size together, in their order."""
+    samples, sizes = [None] * len(items), {}
+    for place, item in enumerate(items):
+        sizes.setdefault(item['inputs'].shape, []).append(place)
+    for places in sizes.values():
+        batch = pseudo_collate([items[place] for place in places])
+        for place, sample in zip(places, model.test_step(batch)):
+            samples[place] = sample
+    return samples
+
+
+@torch.no_grad()
+def run(args: argparse.Namespace, cfg: Config) -> None:
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    dataset = load_images(args, cfg)
+    out = prepare_folder(args, cfg)
+    model = init_model(cfg, args.checkpoint, device=args.device)
+    check_images(dataset, args.folder, image_channels(model))
+    meta = model.dataset_meta
+    maps = [name for term in getattr(model, 'terms', {}).values()
+            for name in term.map_names]
+    files = PredictionFiles(out, meta['classes'], meta['palette'], maps,
+                            args.write)
+    files.write_classes()
+    table = PredictionTable(out / 'predictions.csv', files.columns)
+
+    paths = [dataset.get_data_info(index)['img_path']
+             for index in range(len(dataset))]
+    images = [osp.relpath(path, args.folder).replace(osp.sep, '/')
+              for path in paths]
+    names = output_names(images)
+    rest = [index for index, image in enumerate(images)
+            if image not in table.done]
+    if len(rest) < len(images):
+        print(f'{len(images) - len(rest)} of {len(images)} images were '
+              'predicted before')
+    loader = DataLoader(
+        Subset(dataset, rest), args.batch_size, collate_fn=list,
+        num_workers=cfg.get('test_dataloader', {}).get('num_workers', 0))
+    bar, done = ProgressBar(len(rest)), 0
+    for items in loader:
+        table.append([
+            files.write(images[index], names[index], sample) for index, sample
+            in zip(rest[done:], predict(model, items))
+        ])
+        done += len(items)
+        bar.update(len(items))
+    print(f'\nWritten to {out}: predictions.csv, classes.csv and '
+          f'{", ".join(files.folders)}')
+
+
+def main() -> None:
+    args, cfg, parser = parse_args()
+    try:
+        run(args, cfg)
+    except (FileNotFoundError, FileExistsError, ValueError) as error:
+        parser.error(str(error))
+
+
+if __name__ == '__main__':
+    main()

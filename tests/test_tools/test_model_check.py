@@ -44,8 +44,8 @@ def method(name: str) -> dict:
 @pytest.mark.parametrize('name_of', ['prcl', 'prcl_unimatch_v2'])
 @pytest.mark.parametrize('name', SAMPLED)
 def test_sampled_networks(tool, name, name_of):
-    path = tool.find_models()[name]
-    result = tool.check_file(path, name_of, SAMPLED[name])
+    network = tool.Network(tool.find_models()[name])
+    result = tool.check_here(network, name_of, SAMPLED[name])
     assert result['reason'] is None
     assert result['train'] and result['predict'] and result['export']
     assert result['layer'] == 'conv_seg' and result['unused'] == 0
@@ -156,7 +156,9 @@ def test_tool_writes_the_table(tool, tmp_path, monkeypatch, capsys):
     network = tmp_path / 'tiny.py'
     network.write_text(f'model = {json_like(tiny.segmentor())}')
     page = tmp_path / 'models.md'
-    page.write_text('Before.\n{}\nold\n{}\nAfter.\n'.format(*tool.MARKERS))
+    page.write_text('Before.\n{}\nold\n{}\nAfter.\n'.format(
+        *(tool.MARKER.format('check_models.py', place)
+          for place in ('begin', 'end'))))
     monkeypatch.setattr(
         sys, 'argv',
         ['', str(network), '--json', '--crop', '32', '--out',
@@ -172,7 +174,8 @@ def test_tool_writes_the_table(tool, tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize('name', ['san_vit-b16', 'vpd_sd'])
 def test_what_cannot_is_in_a_table_of_its_own(tool, name):
-    result = tool.check_file(tool.find_models()[name], 'prcl', 129)
+    network = tool.Network(tool.find_models()[name])
+    result = tool.check_here(network, 'prcl', 129)
     lines = tool.table([dict(result, name=name)]).splitlines()
     assert lines[3] == '| model | cannot | reason |'
     assert lines[5].startswith(f'| {name} | train | model.segmentor.type=')
@@ -190,4 +193,4 @@ def test_tool_names_what_it_does_not_find(tool, tmp_path):
     page = tmp_path / 'page.md'
     page.write_text('no markers')
     with pytest.raises(ValueError, match='page.md has no line'):
-        tool.write(str(page), 'table')
+        tool.write(str(page), 'table', 'check_models.py')

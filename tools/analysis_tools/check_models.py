@@ -13,7 +13,7 @@ import subprocess
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, List, NamedTuple, Optional
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -44,7 +44,7 @@ COMPLETIONS = {
 CROP = 129
 CROPS = {'lraspp_*': 385, '*_dinov2-*': 126}
 RESULT = 'RESULT '
-MARKERS = ('<!-- check_models.py: begin -->', '<!-- check_models.py: end -->')
+MARKER = '<!-- {}: {} -->'
 
 
 def parse_args() -> argparse.Namespace:
@@ -52,7 +52,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'names',
         nargs='*',
-        help='names or globs of model files ("ocrnet*"), or paths to them')
+        help='names or globs of model files ("ocrnet*"), or paths to them; '
+        '"fpn_timm:resnet50" puts a backbone of timm into such a file')
     parser.add_argument(
         '--method',
         default='prcl',
@@ -73,6 +74,10 @@ def parse_args() -> argparse.Namespace:
         help='write the table to this Markdown file too; in an existing one, '
         'between its two marker lines')
     parser.add_argument(
+        '--marker',
+        default='check_models.py',
+        help='what the marker lines name; check_models.py by default')
+    parser.add_argument(
         '--worker', action='store_true', help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -90,22 +95,34 @@ def find_models() -> Dict[str, Path]:
     }
 
 
-def select(names: List[str], models: Dict[str, Path]) -> Dict[str, Path]:
-    """The models that names, globs or paths mean; all without any.
+class Network(NamedTuple):
+    """A model file, and maybe another backbone of timm for it."""
+
+    path: Path
+    backbone: Optional[str] = None
+
+
+def select(names: List[str], models: Dict[str, Path]) -> Dict[str, Network]:
+    """The networks that names, globs or paths mean; all without any.
 
     Raises:
         ValueError: For a name that means none.
     """
     selected = {}
-    for name in names or ['*']:
+    for whole in names or ['*']:
+        name, _, backbone = whole.partition(':')
         if osp.isfile(name):
-            selected[Path(name).stem] = Path(name)
+            network = Network(Path(name), backbone or None)
+            selected[backbone or network.path.stem] = network
             continue
         found = fnmatch.filter(models, name.removesuffix('.py'))
         if not found:
             raise ValueError(f'no model file is called {name!r}; there are '
                              f'{", ".join(models)}')
-        selected.update({stem: models[stem] for stem in found})
+        selected.update({
+            backbone or stem: Network(models[stem], backbone or None)
+            for stem in found
+        })
     return selected
 
 
@@ -119,31 +136,35 @@ def crop_of(name: str, crop: Optional[int]) -> int:
     return CROP
 
 
-def check_file(path: Path, method: str, crop: int) -> dict:
-    """Check the network of one model file in this process."""
+def check_here(network: Network, method: str, crop: int) -> dict:
+    """Check a network in this process."""
     torch.manual_seed(0)
     try:
-        cfg = Config.fromfile(path)
+        cfg = Config.fromfile(network.path)
         cfg.merge_from_dict({
             f'model.{key}': value
-            for key, value in COMPLETIONS.get(path.stem, {}).items()
+            for key, value in COMPLETIONS.get(network.path.stem, {}).items()
         })
+        if network.backbone is not None:
+            cfg.model.backbone.model_name = network.backbone
         method = Config.fromfile(CONFIGS / 'methods' / f'{method}.py').method
     except Exception as error:
         return dict(reason=one_line(error))
     return check_model(cfg.model, method, (crop, crop))
 
 
-def check_in_process(path: Path, args: argparse.Namespace) -> dict:
-    """Check the network of one model file in a fresh process."""
-    crop = crop_of(path.stem, args.crop)
+def check_in_process(name: str, network: Network,
+                     args: argparse.Namespace) -> dict:
+    """Check a network in a fresh process."""
+    crop = crop_of(network.path.stem, args.crop)
     command = [
         sys.executable, __file__,
-        str(path), '--worker', '--method', args.method, '--crop',
+        f'{network.path}:{network.backbone or ""}', '--worker', '--method',
+        args.method, '--crop',
         str(crop)
     ]
     result = dict(
-        name=path.stem, crop=crop, train=False, predict=False, export=False)
+        name=name, crop=crop, train=False, predict=False, export=False)
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=args.timeout)
@@ -202,44 +223,45 @@ def stage(result: dict) -> str:
                 if not result[name])
 
 
-def write(path: str, text: str) -> None:
+def write(path: str, text: str, marker: str) -> None:
     """Write a new file, or replace what is between the markers of one.
 
     Raises:
         ValueError: If an existing file has no markers.
     """
+    markers = [MARKER.format(marker, place) for place in ('begin', 'end')]
     before = after = ''
     if osp.isfile(path):
-        before, found, rest = Path(path).read_text().partition(MARKERS[0])
-        _, end, after = rest.partition(MARKERS[1])
+        before, found, rest = Path(path).read_text().partition(markers[0])
+        _, end, after = rest.partition(markers[1])
         if not found or not end:
-            raise ValueError(f'--out {path} has no line {MARKERS[0]!r} and, '
-                             f'later, {MARKERS[1]!r}; add them, or name a new '
+            raise ValueError(f'--out {path} has no line {markers[0]!r} and, '
+                             f'later, {markers[1]!r}; add them, or name a new '
                              'file')
     Path(path).write_text(
-        f'{before}{MARKERS[0]}\n\n{text}\n\n{MARKERS[1]}{after or chr(10)}')
+        f'{before}{markers[0]}\n\n{text}\n\n{markers[1]}{after or chr(10)}')
 
 
 def main() -> None:
     args = parse_args()
     if args.worker:
-        path = Path(args.names[0])
-        print(RESULT + json.dumps(check_file(path, args.method, args.crop)))
+        network, = select(args.names, {}).values()
+        print(RESULT + json.dumps(check_here(network, args.method, args.crop)))
         return
     try:
         selected = select(args.names, find_models())
     except ValueError as error:
         sys.exit(f'check_models: {error}')
     results = []
-    for path in selected.values():
-        results.append(check_in_process(path, args))
+    for name, network in selected.items():
+        results.append(check_in_process(name, network, args))
         print(
-            f'{path.stem}: {results[-1]["reason"] or "ok"}',
+            f'{name}: {results[-1]["reason"] or "ok"}',
             file=sys.stderr,
             flush=True)
     print(json.dumps(results, indent=2) if args.json else table(results))
     if args.out:
-        write(args.out, table(results))
+        write(args.out, table(results), args.marker)
 
 
 if __name__ == '__main__':

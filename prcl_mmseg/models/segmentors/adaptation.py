@@ -13,6 +13,7 @@ from mmseg.models.segmentors import (CascadeEncoderDecoder, DepthEstimator,
 from ..decode_heads import ProbabilisticDecodeHead
 from ..registered import as_list, registered_class
 from .input_size import fit_input_size
+from .timm_filling import fill_from_timm
 
 
 def adapt_segmentor(segmentor: dict,
@@ -22,7 +23,8 @@ def adapt_segmentor(segmentor: dict,
     """A copy of the config with the class count and crop size filled in.
 
     So that changing the ``_base_`` entry of the model is all it takes, the
-    numbers that depend on the data are not looked for in the model's file.
+    numbers that depend on the data are not looked for in the model's file,
+    and what a model's file leaves out of a backbone of timm is filled in.
     Class weights for another number of classes are dropped, with a warning.
 
     Args:
@@ -47,6 +49,7 @@ def adapt_segmentor(segmentor: dict,
     _check_crop_size(crop_size)
     segmentor = copy.deepcopy(segmentor)
     check_segmentor(segmentor)
+    fill_from_timm(segmentor)
     for head in _heads(segmentor):
         # The two classes of a boundary head are those of boundaries.
         if not issubclass(registered_class(head), STDCHead):

@@ -1,0 +1,134 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""What timm knows of its backbones, for configs that name one and no more."""
+import difflib
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+import torch
+
+# Arguments that let networks of timm take images of any size.
+_ANY_SIZE = (dict(dynamic_img_size=True, dynamic_img_pad=True),
+             dict(strict_img_size=False), dict())
+_NUM_LEVELS = 4
+
+
+class TimmLevels(NamedTuple):
+    """The feature maps of a backbone of timm that a decoder takes.
+
+    Args:
+        out_indices (tuple[int]): Their numbers.
+        channels (tuple[int]): Their channels.
+        strides (tuple[int]): Pixels of the image for one of theirs; all the
+            same in a plain ViT, else each twice the one before.
+        options (dict): Arguments of ``timm.create_model`` that the maps need.
+    """
+
+    out_indices: Tuple[int, ...]
+    channels: Tuple[int, ...]
+    strides: Tuple[int, ...]
+    options: Dict[str, Any]
+
+    @property
+    def is_plain(self) -> bool:
+        """bool: Whether all maps have the same size, as in a plain ViT."""
+        return len(set(self.strides)) == 1
+
+
+def find_levels(model_name: str, given: Dict[str, Any]) -> TimmLevels:
+    """Choose four feature maps of a backbone of timm.
+
+    Of a pyramid they are the last map of each of the four largest strides, of
+    a plain ViT four maps at even distances, the last one included. Nothing is
+    computed and no weights are made or loaded for it.
+
+    Args:
+        model_name (str): Name of a model of timm.
+        given (dict): Arguments of ``timm.create_model`` in the config.
+            ``out_indices`` among them says which maps to take instead.
+
+    Raises:
+        ValueError: If timm has no such model, or it has no such maps.
+    """
+    import timm
+    _check_name(model_name)
+    try:
+        network, options = _build(model_name, given)
+        infos = network.feature_info
+        infos = infos if isinstance(infos, list) else infos.info
+    except (AttributeError, RuntimeError, NotImplementedError) as error:
+        raise ValueError(
+            f'model.segmentor.backbone.model_name={model_name!r} of timm '
+            f'{timm.__version__} gives no feature maps ({error}); use another '
+            'model') from None
+    strides = [info['reduction'] for info in infos]
+    indices = given.get('out_indices') or _choose(strides)
+    if indices is None or max(indices) >= len(strides):
+        raise ValueError(
+            f'model.segmentor.backbone.model_name={model_name!r} has feature '
+            f'maps of the strides {strides}, of which '
+            f'{given.get("out_indices") or "four that double"} cannot be '
+            'taken; use another model, or give out_indices, and in_channels '
+            'of the heads')
+    if str(getattr(network, 'output_fmt', 'NCHW')).endswith('NHWC'):
+        # Only this way timm puts the channels in front.
+        options['feature_cls'] = 'getter'
+    return TimmLevels(
+        tuple(indices), tuple(infos[index]['num_chs'] for index in indices),
+        tuple(strides[index] for index in indices), options)
+
+
+def normalization(model_name: str) -> Dict[str, List[float]]:
+    """Mean and std of the images that a model of timm was trained on.
+
+    Returns:
+        dict: ``mean`` and ``std`` of RGB, in gray values from 0 to 255.
+    """
+    import timm
+    _check_name(model_name)
+    config = timm.get_pretrained_cfg(model_name)
+    return {
+        name: [round(255 * value, 3) for value in getattr(config, name)]
+        for name in ('mean', 'std')
+    }
+
+
+def _check_name(model_name: str) -> None:
+    import timm
+    if timm.is_model(model_name):
+        return
+    name = model_name.split('.')[0]
+    similar = difflib.get_close_matches(name, timm.list_models(), n=5)
+    raise ValueError(
+        f'model.segmentor.backbone.model_name={model_name!r}: timm '
+        f'{timm.__version__} has no such model; similar names are '
+        f'{", ".join(similar) or "none"}')
+
+
+def _build(model_name: str, given: Dict[str, Any]) -> tuple:
+    """The network without weights, and what else it was built with."""
+    import timm
+    given = {key: given[key] for key in given.keys() - {'out_indices'}}
+    for options in _ANY_SIZE:
+        options = {key: options[key] for key in options.keys() - given.keys()}
+        try:
+            with torch.device('meta'):
+                return timm.create_model(model_name, **given,
+                                         **options), options
+        except TypeError as error:
+            if not options:
+                raise RuntimeError(error) from None
+    raise AssertionError('the last options are none')
+
+
+def _choose(strides: List[int]) -> Optional[List[int]]:
+    """Numbers of four maps; None if there are no four that fit."""
+    if len(set(strides)) == 1:
+        step = len(strides) / _NUM_LEVELS
+        if step < 1:
+            return None
+        return [int(step * (place + 1)) - 1 for place in range(_NUM_LEVELS)]
+    last = {stride: index for index, stride in enumerate(strides)}
+    levels = sorted(last)[-_NUM_LEVELS:]
+    doubled = all(2 * one == two for one, two in zip(levels, levels[1:]))
+    if len(levels) < _NUM_LEVELS or not doubled:
+        return None
+    return [last[stride] for stride in levels]

@@ -1,0 +1,111 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Backbones of timm by their names."""
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from model_check import check_model
+
+from prcl_mmseg.models.segmentors.adaptation import adapt_segmentor
+from prcl_mmseg.models.segmentors.timm_levels import (find_levels,
+                                                      normalization)
+
+pytest.importorskip('timm')
+pytest.importorskip('mmpretrain')
+CONFIGS = Path(__file__).resolve().parents[3] / 'configs/_base_'
+
+
+def config_of(file: str, model_name: str, **backbone) -> dict:
+    model = Config.fromfile(CONFIGS / f'models/{file}_timm.py').model
+    model.backbone.update(model_name=model_name, pretrained=False, **backbone)
+    return model
+
+
+def adapted(file: str, model_name: str, **backbone) -> dict:
+    init_default_scope('mmseg')
+    return adapt_segmentor(
+        config_of(file, model_name, **backbone), 5, (64, 64))
+
+
+# A pyramid, a plain ViT, channels behind, a ViT of 14 pixels.
+@pytest.mark.parametrize('name', [
+    'test_resnet', 'test_vit', 'mambaout_femto', 'test_efficientnet',
+    'swin_s3_tiny_224', 'vit_tiny_patch16_224'])
+def test_maps_are_as_told(name):
+    init_default_scope('mmseg')
+    levels = find_levels(name, {})
+    backbone = MODELS.build(dict(
+        type='mmpretrain.TIMMBackbone', model_name=name, features_only=True,
+        out_indices=levels.out_indices, **levels.options))
+    backbone.eval()
+    with torch.no_grad():
+        maps = backbone(torch.rand(1, 3, 224, 224))
+    assert tuple(data.shape[1] for data in maps) == levels.channels
+    assert [(224 // data.shape[2], 224 // data.shape[3])
+            for data in maps] == [(stride, ) * 2 for stride in levels.strides]
+    assert levels.is_plain == ('vit' in name)
+    assert levels.is_plain or levels.strides == (4, 8, 16, 32)
+
+
+@pytest.mark.parametrize('file', ['fpn', 'segformer', 'deeplabv3plus'])
+@pytest.mark.parametrize('name', ['test_resnet', 'test_vit'])
+def test_networks_train_predict_and_export(file, name):
+    method = Config.fromfile(CONFIGS / 'methods/prcl.py').method
+    result = check_model(config_of(file, name), method, (45, 45), 5)
+    assert result['reason'] is None
+    assert result['export']
+    # DeepLabV3+ reads two of the four maps.
+    unused = 2 if (file, name) == ('deeplabv3plus', 'test_vit') else 0
+    assert result['unused'] == unused
+
+
+def test_what_is_filled_in():
+    cfg = adapted('fpn', 'test_resnet')
+    channels = list(find_levels('test_resnet', {}).channels)
+    assert cfg['neck']['in_channels'] == channels
+    assert cfg['decode_head']['in_channels'] == [256] * 4
+    cfg = adapted('deeplabv3plus', 'test_resnet')
+    assert cfg['decode_head']['in_channels'] == channels[3]
+    assert cfg['decode_head']['c1_in_channels'] == channels[0]
+    cfg = adapted('fpn', 'vit_tiny_patch16_224')
+    assert cfg['backbone']['out_indices'] == (2, 5, 8, 11)
+    assert cfg['neck']['type'] == 'Feature2Pyramid'
+    assert cfg['decode_head']['in_channels'] == [192] * 4
+
+
+def test_normalization():
+    """Of ImageNet, and of networks that were trained otherwise."""
+    cfg = adapted('fpn', 'resnet18')
+    assert cfg['data_preprocessor']['mean'] == [123.675, 116.28, 103.53]
+    assert cfg['data_preprocessor']['std'] == [58.395, 57.12, 57.375]
+    assert normalization('vit_base_patch16_224') == dict(
+        mean=[127.5] * 3, std=[127.5] * 3)
+
+
+def test_what_the_config_gives_remains():
+    model = config_of('fpn', 'test_resnet', out_indices=(0, 1, 2, 3))
+    model.data_preprocessor.update(mean=[1.] * 3, std=[2.] * 3)
+    cfg = adapt_segmentor(model, 5, (64, 64))
+    assert cfg['backbone']['out_indices'] == (0, 1, 2, 3)
+    assert cfg['data_preprocessor']['mean'] == [1.] * 3
+    model.neck.in_channels = [9, 9, 9, 9]
+    cfg = adapt_segmentor(model, 5, (64, 64))
+    assert cfg['neck']['in_channels'] == [9, 9, 9, 9]
+    # Gray images: what the mean is, nobody knows.
+    model = config_of('fpn', 'test_resnet', in_channels=1)
+    assert 'mean' not in adapt_segmentor(model, 5)['data_preprocessor']
+
+
+@pytest.mark.parametrize('name, words', [
+    ('convnext_tinny', "no such model; similar names are .*convnext_tiny"),
+    ('nest_tiny', r'strides \[4, 8, 16\]'),
+    ('test_resnet', r'\(7,\) cannot be taken'),
+])
+def test_what_does_not_fit_is_told(name, words):
+    options = dict(out_indices=(7, )) if name == 'test_resnet' else {}
+    with pytest.raises(ValueError, match=words) as caught:
+        adapted('fpn', name, **options)
+    assert 'model.segmentor.backbone.model_name' in str(caught.value)

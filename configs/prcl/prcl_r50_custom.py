@@ -12,7 +12,6 @@ model = dict(
     num_classes=_base_.num_classes,
     crop_size=_base_.crop_size,
     **_base_.method)
-# As many channels as the data file describes.
-model['segmentor']['backbone']['in_channels'] = len(_base_.pixel_mean)
-model['segmentor']['data_preprocessor'].update(
-    mean=_base_.pixel_mean, std=_base_.pixel_std)
+# Where the data file says what images are like.
+model['segmentor']['backbone'].update(_base_.first_layer)
+model['segmentor']['data_preprocessor'].update(_base_.normalization)

@@ -9,11 +9,12 @@ from .compiled_ops import find_missing_ops, replace_missing_ops
 from .config_bases import resolve_mmseg_bases
 from .dependencies import check_dependencies
 from .layer_decay import name_layers_plainly
+from .quiet_import import import_quietly
 from .whole_files import UNFINISHED, whole_file, write_files_whole
 
 __all__ = [
     'UNFINISHED', 'check_dependencies', 'find_missing_ops',
-    'infer_on_any_image', 'load_checkpoints_safely', 'name_layers_plainly',
-    'replace_missing_ops', 'resolve_mmseg_bases', 'whole_file',
-    'write_files_whole'
+    'import_quietly', 'infer_on_any_image', 'load_checkpoints_safely',
+    'name_layers_plainly', 'replace_missing_ops', 'resolve_mmseg_bases',
+    'whole_file', 'write_files_whole'
 ]

@@ -95,5 +95,5 @@ def _load_mask(loader: Any, info: dict) -> np.ndarray:
         raise ValueError(
             f'The mask {path} has shape {mask.shape}, but a mask holds one '
             'class number per pixel, shape (height, width). Convert colours '
-            'to class numbers and save a single-channel PNG.')
+            'by tools/dataset_converters/to_masks.py.')
     return mask

@@ -25,15 +25,18 @@ reduce_zero_label = False
 # channels=5).
 load_image = dict(type='LoadImageFromFile')
 load_mask = dict(type='LoadAnnotations')
-# One value per channel, red first, in the units of the files.
-pixel_mean = [123.675, 116.28, 103.53]
-pixel_std = [58.395, 57.12, 57.375]
+# One value per channel, red first, in the units of the files; by default those
+# that the network was trained with.
+pixel_mean = []
+pixel_std = []
 crop_size = (320, 320)
 # Images are resized to fit into this (width, height), times 0.5 to 1.5.
 scale = (640, 640)
 batch_size = 4
 # ----------------------------------------------------------------------------
 num_classes = len(classes)
+normalization = dict(mean=pixel_mean, std=pixel_std) if pixel_mean else dict()
+first_layer = dict(in_channels=len(pixel_mean)) if pixel_mean else dict()
 data = dict(
     type='SplitSegDataset',
     data_root=data_root,

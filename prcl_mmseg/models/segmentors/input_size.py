@@ -5,6 +5,7 @@ Most can. The others need the training crop, the sliding window and the
 padding of test images to fit, which mmseg leaves to each leaf config.
 """
 import inspect
+import math
 from typing import Any, Tuple
 
 from mmengine.config import ConfigDict
@@ -23,11 +24,12 @@ def fit_input_size(segmentor: dict, preprocessor: dict,
     """Fit a segmentor and its preprocessor to the training crop, in place.
 
     Crops are padded up to whole patches of a ViT, whose logits would
-    otherwise be those of a larger image, and to what a UNet can halve; so are
-    test images and windows. The position embeddings of BEiT and MAE have one
-    size: they take it from the crop and predict in windows of it. LRASPPHead
-    averages large windows, so test images are padded to one. All other
-    networks take what they get.
+    otherwise be those of a larger image, to what a UNet can halve, and to
+    multiples of the preprocessor's ``size_divisor``; so are test images and
+    windows. The position embeddings of BEiT and MAE have one size: they take
+    it from the crop and predict in windows of it. LRASPPHead averages large
+    windows, so test images are padded to one. All other networks take what
+    they get.
 
     Args:
         segmentor (dict): Config of an mmseg segmentor.
@@ -39,10 +41,11 @@ def fit_input_size(segmentor: dict, preprocessor: dict,
     """
     backbone = segmentor.get('backbone') or {}
     backbone_class = registered_class(backbone)
-    divisor = _divisor(backbone, backbone_class)
+    divisor = math.lcm(
+        _divisor(backbone, backbone_class),
+        preprocessor.pop('size_divisor', None) or 1)
     crop_size = _round_up(crop_size, divisor)
     preprocessor['size'] = crop_size
-    preprocessor.pop('size_divisor', None)
     if issubclass(backbone_class, BEiT):
         backbone['img_size'] = crop_size
         _predict_in_windows(segmentor, crop_size)

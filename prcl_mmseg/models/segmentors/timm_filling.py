@@ -18,7 +18,8 @@ def fill_from_timm(segmentor: dict) -> None:
     - ``out_indices``, and arguments that let it take images of any size;
     - ``in_channels`` of the neck, or of heads without a neck, and
       ``c1_in_channels``;
-    - ``mean`` and ``std`` of the preprocessor.
+    - ``mean`` and ``std`` of the preprocessor, and, for a pyramid, a
+      ``size_divisor`` of its largest stride: some take nothing else.
 
     What the config gives remains. A plain ViT, whose maps all have one size,
     gets mmseg's ``Feature2Pyramid`` as its neck in place of the one that
@@ -46,6 +47,8 @@ def fill_from_timm(segmentor: dict) -> None:
         name,
         {key: backbone[key] for key in backbone.keys() - _OWN})
     backbone.update(levels.options, out_indices=levels.out_indices)
+    if preprocessor and not levels.is_plain:
+        preprocessor.setdefault('size_divisor', max(levels.strides))
     _connect(segmentor, levels)
 
 

@@ -70,7 +70,12 @@ def test_what_is_filled_in():
     cfg = adapted('deeplabv3plus', 'test_resnet')
     assert cfg['decode_head']['in_channels'] == channels[3]
     assert cfg['decode_head']['c1_in_channels'] == channels[0]
+    # Some pyramids take no other sizes.
+    cfg = adapt_segmentor(config_of('fpn', 'test_resnet'), 5, (65, 96))
+    assert cfg['data_preprocessor']['size'] == (96, 96)
+    assert cfg['data_preprocessor']['test_cfg'] == dict(size_divisor=32)
     cfg = adapted('fpn', 'vit_tiny_patch16_224')
+    assert 'test_cfg' not in cfg['data_preprocessor']
     assert cfg['backbone']['out_indices'] == (2, 5, 8, 11)
     assert cfg['neck']['type'] == 'Feature2Pyramid'
     assert cfg['decode_head']['in_channels'] == [192] * 4

@@ -1,0 +1,305 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""What annotation tools write becomes masks of class numbers."""
+import base64
+import io
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.config import Config
+from PIL import Image
+
+SIZE = (60, 80)  # height, width
+
+
+def write_image(path: Path, size: tuple = SIZE) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((*size, 3), 90, np.uint8)).save(path)
+
+
+def shape(label: str, points: list, kind: str = 'polygon', **more) -> dict:
+    return dict(label=label, points=points, shape_type=kind, **more)
+
+
+def write_labelme(folder: Path, name: str, shapes: list,
+                  size: tuple = SIZE) -> None:
+    (folder / name).with_suffix('.json').write_text(json.dumps(dict(
+        version='5.4.1', imagePath=Path(name).name, imageData=None,
+        imageHeight=size[0], imageWidth=size[1], shapes=shapes)))
+
+
+def read(path: Path) -> np.ndarray:
+    return np.array(Image.open(path))
+
+
+@pytest.fixture
+def photographs(tmp_path) -> Path:
+    folder = tmp_path / 'photographs'
+    for name in ('a.jpg', 'more/b.jpg', 'bare.jpg'):
+        write_image(folder / name)
+    return folder
+
+
+CAR = [[10, 10], [50, 12], [40, 40], [12, 38]]
+WHEEL = [[15, 30], [25, 38]]
+
+
+def draw(points: list) -> np.ndarray:
+    """OpenCV's polygon as the oracle."""
+    mask = np.zeros(SIZE, np.uint8)
+    cv2.fillPoly(mask, [np.array(points)], 1)
+    return mask > 0
+
+
+@pytest.fixture
+def labelme(photographs) -> Path:
+    pytest.importorskip('pycocotools')
+    png = io.BytesIO()
+    Image.fromarray(np.eye(5, dtype=np.uint8) * 255).save(png, format='PNG')
+    write_labelme(photographs, 'a.jpg', [
+        shape('wheel', WHEEL, 'rectangle'), shape('car', CAR),
+        shape('__ignore__', [[70, 50], [75, 50]], 'circle')])
+    write_labelme(photographs, 'more/b.jpg', [
+        shape('car', [[3, 4], [7, 8]], 'mask',
+              mask=base64.b64encode(png.getvalue()).decode())])
+    (photographs / 'notes.json').write_text('{"by": "me"}')
+    return photographs
+
+
+def files_of(folder: Path) -> dict:
+    return {path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in folder.rglob('*') if path.is_file()}
+
+
+def test_labelme(labelme, run_tool, tmp_path, monkeypatch):
+    before = files_of(labelme)
+    monkeypatch.chdir(tmp_path)
+    result = run_tool('to_masks.py', 'labelme', labelme, '--rest', 'ground',
+                      '--out', 'data/mine')
+    assert not result.failed, result.error
+    assert files_of(labelme) == before
+    out = tmp_path / 'data/mine'
+    assert sorted(files_of(out)) == ['data.py', 'masks/a.png',
+                                     'masks/more/b.png']
+    mask = read(out / 'masks/a.png')
+    assert mask.dtype == np.uint8 and mask.shape == SIZE
+    # Classes by name behind the rest; the smaller shape is on top.
+    expected = np.where(draw(CAR), 1, 0)
+    expected[30:38, 15:25] = 2
+    circle = np.hypot(*(np.indices(SIZE) + 0.5 - np.array(
+        [[[50]], [[70]]]))) < 5
+    expected[circle] = 255
+    # Edges may round otherwise.
+    assert (mask != expected).mean() < 0.02
+    assert (mask == 255).sum() == pytest.approx(np.pi * 25, rel=0.1)
+    np.testing.assert_array_equal(
+        np.argwhere(read(out / 'masks/more/b.png')),
+        np.arange(5)[:, None] + [4, 3])
+    assert 'In 1 images shapes of different classes overlap' in result.out
+
+    cfg = Config.fromfile(out / 'data.py')
+    assert cfg.classes == ('ground', 'car', 'wheel')
+    assert len(cfg.palette) == 3 and len(set(map(tuple, cfg.palette))) == 3
+    root = Path(cfg.data_root)
+    assert (root / cfg.image_folder / 'more/b.jpg').is_file()
+    assert (root / cfg.mask_folder / 'more/b.png').is_file()
+    assert cfg.img_suffix == '.jpg'
+
+
+def test_order_and_names(labelme, run_tool, tmp_path):
+    result = run_tool(
+        'to_masks.py', 'labelme', labelme, '--rest', 'void', '--out',
+        tmp_path / 'out', '--classes', 'vehicle', 'unused', '--rename',
+        'car=vehicle', '--rename', 'wheel=vehicle')
+    assert not result.failed, result.error
+    mask = read(tmp_path / 'out/masks/a.png')
+    assert set(np.unique(mask)) == {0, 255} and mask[0, 0] == 255
+    assert mask[34, 20] == 0
+    result = run_tool(
+        'to_masks.py', 'labelme', labelme, '--rest', 'ground', '--out',
+        tmp_path / 'last', '--on-top', 'last', '--void', 'wheel')
+    assert not result.failed, result.error
+    # The car was drawn after the wheel.
+    assert read(tmp_path / 'last/masks/a.png')[34, 20] == 1
+
+
+def coco(folder: Path, annotations: list) -> Path:
+    """A file of three images and two categories with numbers of their own."""
+    images = [dict(id=7 + index, file_name=name, height=SIZE[0],
+                   width=SIZE[1])
+              for index, name in enumerate(['a.jpg', 'more/b.jpg',
+                                            'bare.jpg'])]
+    path = folder.parent / 'instances.json'
+    path.write_text(json.dumps(dict(
+        images=images, categories=[dict(id=3, name='wheel'),
+                                   dict(id=11, name='car')],
+        annotations=[dict(id=index, iscrowd=0, **entry)
+                     for index, entry in enumerate(annotations)])))
+    return path
+
+
+def test_coco(photographs, run_tool, tmp_path):
+    coding = pytest.importorskip('pycocotools.mask')
+    region = np.zeros(SIZE, np.uint8)
+    region[20:30, 5:50] = 1
+    compressed = coding.encode(np.asfortranarray(region))
+    runs = [20 + 5 * SIZE[0]] + [10, 50] * 44 + [10]
+    runs.append(SIZE[0] * SIZE[1] - sum(runs))
+    file = coco(photographs, [
+        dict(image_id=7, category_id=11,
+             segmentation=[[v for point in CAR for v in point],
+                           [60, 5, 70, 5, 70, 15, 60, 15]]),
+        dict(image_id=8, category_id=3, segmentation=dict(
+            size=SIZE, counts=compressed['counts'].decode())),
+        dict(image_id=8, category_id=11, segmentation=dict(
+            size=SIZE, counts=runs))])
+    result = run_tool('to_masks.py', 'coco', file, '--images', photographs,
+                      '--rest', 'background', '--out', tmp_path / 'out')
+    assert not result.failed, result.error
+    mask = read(tmp_path / 'out/masks/a.png')
+    expected = draw(CAR)
+    expected[5:15, 60:70] = True
+    assert ((mask == 1) != expected).mean() < 0.02
+    np.testing.assert_array_equal(
+        read(tmp_path / 'out/masks/more/b.png') > 0, region)
+    assert not (tmp_path / 'out/masks/bare.png').exists()
+    assert '1 images without any shape are left unlabelled' in result.out
+    result = run_tool('to_masks.py', 'coco', file, '--images', photographs,
+                      '--rest', 'background', '--out', tmp_path / 'out',
+                      '--overwrite', '--empty', 'rest')
+    assert not result.failed, result.error
+    assert not read(tmp_path / 'out/masks/bare.png').any()
+
+
+COLORS = dict(sky=(70, 130, 180), road=(128, 64, 128), edge=(224, 224, 192))
+
+
+@pytest.fixture
+def painted(photographs, tmp_path) -> Path:
+    folder = tmp_path / 'painted'
+    (folder / 'more').mkdir(parents=True)
+    color = np.zeros((*SIZE, 3), np.uint8)
+    color[:] = COLORS['sky']
+    color[30:] = COLORS['road']
+    color[28:32] = COLORS['edge']
+    Image.fromarray(color).save(folder / 'a.png')
+    Image.fromarray(color).quantize(8).save(folder / 'more/b.png')
+    return folder
+
+
+def test_colors_with_names(painted, photographs, run_tool, tmp_path):
+    (tmp_path / 'colors.txt').write_text('# of a tool\n' + ''.join(
+        f'{" ".join(map(str, color))} {name}\n'
+        for name, color in COLORS.items()))
+    result = run_tool('to_masks.py', 'colors', painted, '--images',
+                      photographs, '--palette', tmp_path / 'colors.txt',
+                      '--void', 'edge', '--out', tmp_path / 'out')
+    assert not result.failed, result.error
+    expected = np.zeros(SIZE, np.uint8)
+    expected[30:] = 1
+    expected[28:32] = 255
+    for name in ('a', 'more/b'):
+        np.testing.assert_array_equal(
+            read(tmp_path / f'out/masks/{name}.png'), expected)
+    cfg = Config.fromfile(tmp_path / 'out/data.py')
+    assert cfg.classes == ('sky', 'road')
+    assert cfg.palette == [list(COLORS['sky']), list(COLORS['road'])]
+
+
+def test_colors_that_were_smeared(painted, photographs, run_tool, tmp_path):
+    """JPEG masks: the colours are found, edges are snapped or void."""
+    for path in sorted(painted.rglob('*.png')):
+        Image.open(path).convert('RGB').save(path.with_suffix('.jpg'),
+                                             quality=75)
+        path.unlink()
+    result = run_tool('to_masks.py', 'colors', painted, '--images',
+                      photographs, '--out', tmp_path / 'out')
+    assert not result.failed, result.error
+    cfg = Config.fromfile(tmp_path / 'out/data.py')
+    for name in ('sky', 'road'):
+        nearest = min(cfg.palette, key=lambda color: np.abs(
+            np.subtract(color, COLORS[name])).max())
+        assert np.abs(np.subtract(nearest, COLORS[name])).max() <= 4
+        number = cfg.palette.index(nearest)
+        rows = slice(0, 24) if name == 'sky' else slice(36, None)
+        assert (read(tmp_path / 'out/masks/a.png')[rows] == number).all()
+    assert 'near to that of a class' in result.out
+
+
+def test_mat(photographs, run_tool, tmp_path):
+    io_of = pytest.importorskip('scipy.io')
+    folder = tmp_path / 'matrices'
+    folder.mkdir()
+    mask = np.arange(np.prod(SIZE)).reshape(SIZE) % 5
+    io_of.savemat(folder / 'a.mat', dict(groundtruth=mask.astype(float)))
+    result = run_tool('to_masks.py', 'mat', folder, '--images', photographs,
+                      '--out', tmp_path / 'out')
+    assert not result.failed, result.error
+    np.testing.assert_array_equal(read(tmp_path / 'out/masks/a.png'), mask)
+    assert len(Config.fromfile(tmp_path / 'out/data.py').classes) == 5
+
+    for told, words in [(dict(one=mask, two=mask), 'name one by --key'),
+                        (dict(half=mask + 0.5), 'no class numbers'),
+                        (dict(), '0 matrices')]:
+        io_of.savemat(folder / 'a.mat', told)
+        result = run_tool('to_masks.py', 'mat', folder, '--images',
+                          photographs, '--out', tmp_path / 'other')
+        assert words in result.error and 'a.mat' in result.error
+
+
+LABELME_FAULTS = {
+    'differ by capitals': [shape('car', CAR), shape('Car ', CAR)],
+    'is no region': [shape('car', [[1, 1], [5, 5]], 'line')],
+}
+
+
+@pytest.mark.parametrize('words', [
+    *LABELME_FAULTS, 'give the image that was annotated', 'does not exist',
+    'lies inside the data', 'is no JSON file', 'no image has a shape',
+    '--classes lacks', 'already; choose another'])
+def test_what_is_refused(labelme, run_tool, tmp_path, words):
+    options = ['--rest', 'background', '--out', tmp_path / 'out']
+    if words in LABELME_FAULTS:
+        write_labelme(labelme, 'a.jpg', LABELME_FAULTS[words])
+    elif words == 'give the image that was annotated':
+        write_image(labelme / 'a.jpg', (SIZE[0], SIZE[1] + 1))
+    elif words == 'does not exist':
+        (labelme / 'a.jpg').unlink()
+    elif words == 'lies inside the data':
+        options[-1] = labelme / 'out'
+    elif words == 'is no JSON file':
+        (labelme / 'a.json').write_text('{"shapes": [')
+    elif words == 'no image has a shape':
+        for name in ('a.jpg', 'more/b.jpg'):
+            write_labelme(labelme, name, [])
+    elif words == '--classes lacks':
+        options += ['--classes', 'background', 'car']
+    elif words == 'already; choose another':
+        (tmp_path / 'out/masks').mkdir(parents=True)
+    before = files_of(tmp_path)
+    result = run_tool('to_masks.py', 'labelme', labelme, *options)
+    assert result.failed and words in result.error, result.error
+    assert files_of(tmp_path) == before
+
+
+def test_upright_size(photographs, run_tool, tmp_path):
+    """Annotation tools, and this package, turn images by their EXIF."""
+    pytest.importorskip('pycocotools')
+    exif = Image.Exif()
+    exif[0x112] = 6
+    Image.fromarray(np.zeros((80, 60, 3), np.uint8)).save(
+        photographs / 'a.jpg', exif=exif)
+    write_labelme(photographs, 'a.jpg', [shape('car', CAR)])
+    result = run_tool('to_masks.py', 'labelme', photographs, '--rest', 'void',
+                      '--out', tmp_path / 'out')
+    assert not result.failed, result.error
+    assert read(tmp_path / 'out/masks/a.png').shape == SIZE
+
+
+def test_two_images_of_one_name(painted, photographs, run_tool, tmp_path):
+    Image.open(painted / 'a.png').save(painted / 'a.bmp')
+    result = run_tool('to_masks.py', 'colors', painted, '--images',
+                      photographs, '--out', tmp_path / 'out')
+    assert 'a.bmp and' in result.error and 'a.png' in result.error

@@ -1,0 +1,70 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""From the names on shapes to class numbers."""
+from collections import Counter
+from typing import Dict, Iterable, List, Optional, Sequence
+
+VOID = 255
+# What LabelMe writes for pixels that mean nothing.
+_VOID_NAMES = ('__ignore__', )
+
+
+def class_numbers(labels: Iterable[str],
+                  rest: str,
+                  classes: Optional[Sequence[str]] = None,
+                  void: Sequence[str] = ()) -> Dict[str, int]:
+    """Number the classes.
+
+    Args:
+        labels (Iterable[str]): The name of every shape.
+        rest (str): Class of the pixels outside all shapes, or 'void'.
+        classes (Sequence[str], optional): All names in their order. Defaults
+            to None: ``rest``, then the labels by name.
+        void (Sequence[str]): Labels whose pixels count for nothing.
+
+    Returns:
+        dict[str, int]: The number of each label and of ``rest``.
+
+    Raises:
+        ValueError: If labels differ by capitals or spaces only, are not
+            among ``classes``, or are too many.
+    """
+    count = Counter(labels)
+    void = [*void, *_VOID_NAMES]
+    names = [name for name in count if name not in void]
+    _refuse_similar(names, count)
+    if rest != 'void' and rest not in names:
+        names.append(rest)
+    if classes is None:
+        classes = sorted(names, key=lambda name: (name != rest, name))
+    unknown = sorted(set(names) - set(classes))
+    if unknown:
+        raise ValueError(
+            f'--classes lacks {", ".join(map(repr, unknown))}; add them, or '
+            '--rename them, or make them --void')
+    if len(classes) > VOID:
+        raise ValueError(f'{len(classes)} classes are more than a PNG of 8 '
+                         f'bits holds, {VOID}; --rename some')
+    numbers = {name: number for number, name in enumerate(classes)}
+    numbers.update({name: VOID for name in (*void, 'void')})
+    return numbers
+
+
+def class_names(numbers: Dict[str, int]) -> List[str]:
+    """The classes in the order of their numbers."""
+    return [name for name, number in sorted(
+        numbers.items(), key=lambda item: item[1]) if number != VOID]
+
+
+def _refuse_similar(names: Sequence[str], count: Counter) -> None:
+    alike: Dict[str, List[str]] = {}
+    for name in names:
+        alike.setdefault(' '.join(name.lower().split()), []).append(name)
+    for group in alike.values():
+        if len(group) > 1:
+            most = max(group, key=lambda name: count[name])
+            told = ', '.join(f'{name!r} ({count[name]} shapes)'
+                             for name in sorted(group))
+            options = ' '.join(f'--rename {name!r}={most!r}'
+                               for name in sorted(group) if name != most)
+            raise ValueError(f'the labels {told} differ by capitals or spaces '
+                             f'only; if they are the same, {options}')

@@ -1,0 +1,103 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Where converted masks go, and what is said of them."""
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Sequence
+
+import numpy as np
+from mask_data_file import data_values, write_data_file
+from mask_labels import VOID
+from PIL import Image
+from prettytable import PrettyTable
+
+from prcl_mmseg.compat.whole_files import whole_file
+from prcl_mmseg.datasets.output_folder import refuse_inside
+from prcl_mmseg.datasets.split_list import IMAGE_SUFFIXES
+
+
+class Made(NamedTuple):
+    """What was made of one image.
+
+    Args:
+        pixels (np.ndarray): Pixels of each number, int64, (256,).
+        overlap (int): Pixels that lie in shapes of two classes.
+    """
+
+    pixels: np.ndarray
+    overlap: int = 0
+
+
+def check_out(args: argparse.Namespace) -> None:
+    """Refuse a folder inside the source, or with earlier masks.
+
+    Raises:
+        ValueError: If masks would be written into the source.
+        FileExistsError: If there are masks, and no ``--overwrite``.
+    """
+    sources = [args.source] if args.source.is_dir() else []
+    sources += [args.images] if getattr(args, 'images', None) else []
+    refuse_inside(str(args.out / 'masks'), map(str, sources))
+    existing = [name for name in ('masks', 'data.py')
+                if (args.out / name).exists()]
+    if existing and not args.overwrite:
+        raise FileExistsError(f'{args.out} holds {" and ".join(existing)} '
+                              'already; choose another --out, or --overwrite')
+
+
+def files_of(folder: Path, suffixes: Sequence[str]) -> List[Path]:
+    """The files of a folder, subfolders included, that end so."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f'{folder} is no folder')
+    files = [path for path in sorted(folder.rglob('*'))
+             if path.suffix.lower() in suffixes]
+    if not files:
+        raise FileNotFoundError(f'{folder} holds no {" ".join(suffixes)}')
+    return files
+
+
+def mask_files(args: argparse.Namespace, files: Sequence[Path]) -> List[Path]:
+    """Where the mask of each file goes."""
+    folder = args.source if args.source.is_dir() else args.images
+    targets = [(args.out / 'masks' / path.resolve().relative_to(
+        folder.resolve())).with_suffix('.png') for path in files]
+    twice = [target for target, count in Counter(targets).items() if count > 1]
+    if twice:
+        same = [str(file) for file, target in zip(files, targets)
+                if target == twice[0]]
+        raise ValueError(
+            f'{len(twice)} names are used twice in a folder, such as '
+            f'{" and ".join(same)}; their masks would replace each other. '
+            'Rename one')
+    return targets
+
+
+def save(mask: np.ndarray, target: Path, overlap: int = 0) -> Made:
+    """Write a mask, and count it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(target) as file:
+        Image.fromarray(mask).save(file, format='PNG')
+    return Made(np.bincount(mask.ravel(), minlength=256), overlap)
+
+
+def finish(args: argparse.Namespace, made: Sequence[Made],
+           classes: Sequence[str], palette: Sequence,
+           columns: Dict[str, list]) -> None:
+    """Write the data file, and print what the masks hold."""
+    pixels = np.stack([image.pixels for image in made])
+    shares = pixels.sum(axis=0) / pixels.sum()
+    table = PrettyTable(['number', 'class', *columns, 'images', 'pixels (%)'])
+    for number, name in enumerate([*classes, 'void']):
+        number = VOID if name == 'void' and number == len(classes) else number
+        cells = [column[number] if number < VOID else ''
+                 for column in columns.values()]
+        table.add_row([number, name, *cells, (pixels[:, number] > 0).sum(),
+                       f'{100 * shares[number]:.2f}'])
+    print(table)
+    data_file = args.out / 'data.py'
+    write_data_file(data_file, data_values(args.images, args.out / 'masks',
+                                           classes, palette, {}))
+    images = len(files_of(args.images, (*IMAGE_SUFFIXES, '.npy')))
+    print(f'{len(made)} masks for {images} images are in '
+          f'{args.out / "masks"}. {data_file} describes them; '
+          'docs/own_data.md says how to go on')

@@ -1,0 +1,43 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Masks of class numbers from painted masks."""
+import argparse
+
+import numpy as np
+from mask_colors import find_colors, nearest, read_colors, read_palette
+from mask_labels import VOID
+from mask_output import files_of, finish, mask_files, save
+
+from prcl_mmseg.datasets.split_list import IMAGE_SUFFIXES
+from prcl_mmseg.datasets.thread_map import thread_map
+
+
+def convert_colors(args: argparse.Namespace) -> None:
+    """Give every pixel the class of the nearest colour."""
+    files = files_of(args.source, (*IMAGE_SUFFIXES, '.gif'))
+    palette = read_palette(args.palette) if args.palette else None
+    colors = find_colors(files, palette and list(palette.values()))
+    names = list(palette or ())
+    names = names or [f'color_{"%02x%02x%02x" % c}' for c in colors.classes]
+    unknown = set(args.void) - set(names)
+    if unknown:
+        raise ValueError(f'--void {" ".join(sorted(unknown))}: the classes '
+                         f'are {", ".join(names)}')
+    kept = [number for number, name in enumerate(names)
+            if name not in args.void]
+    lookup = np.full(256, VOID, np.uint8)
+    lookup[kept] = range(len(kept))
+    targets = mask_files(args, files)
+    made = thread_map(
+        lambda index: save(
+            lookup[nearest(read_colors(files[index]), colors.classes)],
+            targets[index]), len(files), 'Converting masks')
+    finish(args, made, [names[number] for number in kept],
+           [colors.classes[number] for number in kept], {
+               'colour': [' '.join(map(str, colors.classes[number]))
+                          for number in kept]})
+    print(f'{100 * colors.smeared:.2f} % of the pixels have a colour near to '
+          f'that of a class; {100 * colors.void:.2f} % have another colour '
+          'and become 255, no class')
+    if palette is None:
+        print('The colours were found. If these are not the classes, write '
+              'lines "RED GREEN BLUE NAME" to a file and give it by --palette')

@@ -1,0 +1,56 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Masks of class numbers from MATLAB files."""
+import argparse
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+from mask_data_file import distinct_colors
+from mask_labels import VOID
+from mask_output import files_of, finish, mask_files, save
+
+from prcl_mmseg.datasets.thread_map import thread_map
+
+
+def convert_mat(args: argparse.Namespace) -> None:
+    """Take the numbers as they are."""
+    files = files_of(args.source, ('.mat', ))
+    targets = mask_files(args, files)
+    masks = thread_map(lambda index: read_mat(files[index], args.key),
+                       len(files), 'Reading matrices')
+    made = [save(mask, target) for mask, target in zip(masks, targets)]
+    pixels = sum(image.pixels for image in made)
+    names = [f'class_{number}'
+             for number in range(int(np.flatnonzero(pixels[:VOID]).max()) + 1)]
+    if args.void:
+        raise ValueError('--void: the numbers have no names yet; use '
+                         'label_map of the data file, {9: 255}')
+    finish(args, made, names, distinct_colors(len(names), True), {})
+
+
+def read_mat(path: Path, key: Optional[str] = None) -> np.ndarray:
+    """The class numbers in a MATLAB file, uint8 (H, W)."""
+    from scipy.io import loadmat
+    try:
+        told = loadmat(path)
+    except NotImplementedError:
+        raise ValueError(f"{path} is of MATLAB's version 7.3; save it with "
+                         "save(..., '-v7')") from None
+    found = {
+        name: value for name, value in told.items()
+        if isinstance(value, np.ndarray) and value.ndim == 2 and
+        min(value.shape) > 1 and value.dtype.kind in 'uif'
+    }
+    if key is not None:
+        found = {name: found[name] for name in found if name == key}
+    if len(found) != 1:
+        raise ValueError(
+            f'{path} has {len(found)} matrices'
+            f'{f" called {key!r}" if key else ""}: '
+            f'{", ".join(name for name in told if name[0] != "_")}; name one '
+            'by --key')
+    mask, = found.values()
+    if (mask < 0).any() or (mask > VOID).any() or (mask % 1 != 0).any():
+        raise ValueError(f'{path}: its values from {mask.min()} to '
+                         f'{mask.max()} are no class numbers from 0 to 255')
+    return mask.astype(np.uint8)

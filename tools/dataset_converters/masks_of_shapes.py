@@ -1,0 +1,99 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+"""Masks of shapes: LabelMe and COCO."""
+import argparse
+from collections import Counter
+from typing import Dict
+
+import numpy as np
+from mask_data_file import distinct_colors
+from mask_labels import class_names, class_numbers
+from mask_output import Made, finish, mask_files, save
+from mask_shapes import DrawnImage, read_coco, read_labelme
+from PIL import Image
+
+from prcl_mmseg.datasets.thread_map import thread_map
+
+# EXIF orientations that swap width and height.
+_TURNED = (5, 6, 7, 8)
+
+
+def convert_shapes(args: argparse.Namespace) -> None:
+    """Draw the shapes of all images."""
+    if args.format == 'labelme':
+        args.images = args.source
+        images = read_labelme(args.source)
+    else:
+        images = read_coco(args.source, args.images)
+    renames = dict(_renaming(text) for text in args.rename)
+    images = [
+        image._replace(shapes=[
+            shape._replace(label=renames.get(shape.label, shape.label))
+            for shape in image.shapes
+        ]) for image in images
+    ]
+    empty = sum(not image.shapes for image in images)
+    if args.empty == 'unlabeled':
+        images = [image for image in images if image.shapes]
+    if not images:
+        raise ValueError(f'{args.source}: no image has a shape')
+    labels = [shape.label for image in images for shape in image.shapes]
+    numbers = class_numbers(labels, args.rest, args.classes, args.void)
+    targets = mask_files(args, [image.path for image in images])
+    thread_map(lambda index: check_size(images[index]), len(images),
+               'Checking the sizes of images')
+
+    def make(index: int) -> Made:
+        mask, overlap = draw(images[index], numbers, args)
+        return save(mask, targets[index], overlap)
+
+    made = thread_map(make, len(images), 'Drawing masks')
+    classes = class_names(numbers)
+    count = Counter(labels)
+    colors = distinct_colors(len(classes), args.rest == classes[0])
+    finish(args, made, classes, colors, {
+        'shapes': [count[name] for name in classes]})
+    overlapping = sum(image.overlap > 0 for image in made)
+    if overlapping:
+        print(f'In {overlapping} images shapes of different classes overlap: '
+              f'the {args.on_top} one is on top')
+    if empty and args.empty == 'unlabeled':
+        print(f'{empty} images without any shape are left unlabelled; '
+              f'--empty rest makes them {args.rest}')
+
+
+def draw(image: DrawnImage, numbers: Dict[str, int],
+         args: argparse.Namespace) -> tuple:
+    """The mask of an image, and how many pixels two classes claim."""
+    width, height = image.size
+    mask = np.full((height, width), numbers[args.rest], np.uint8)
+    claimed = np.full((height, width), -1, np.int16)
+    overlap = np.zeros((height, width), bool)
+    regions = [(shape.mask(height, width), numbers[shape.label])
+               for shape in image.shapes]
+    if args.on_top == 'smallest':
+        regions.sort(key=lambda region: -int(region[0].sum()))
+    for region, number in regions:
+        overlap |= region & (claimed >= 0) & (claimed != number)
+        mask[region] = claimed[region] = number
+    return mask, int(overlap.sum())
+
+
+def check_size(image: DrawnImage) -> None:
+    """Raise ValueError if the annotations are those of another image."""
+    with Image.open(image.path) as file:
+        size = file.size
+        # As tools and this package show it: upright.
+        if file.getexif().get(0x112) in _TURNED:
+            size = size[::-1]
+    if size != tuple(image.size):
+        raise ValueError(
+            f'{image.source} was drawn on an image of {image.size[0]} x '
+            f'{image.size[1]} pixels, but {image.path} has {size[0]} x '
+            f'{size[1]}; give the image that was annotated')
+
+
+def _renaming(text: str) -> tuple:
+    old, equal, new = text.partition('=')
+    if not (old and equal and new):
+        raise ValueError(f'--rename {text!r} is not OLD=NEW')
+    return old, new

@@ -23,18 +23,20 @@ h1, h2 { font-size: 1.3rem; margin: .4rem 0; }
 p { margin: .4rem 0; }
 .bar { position: sticky; top: 0; z-index: 1; background: var(--back);
   border-bottom: 1px solid var(--line); display: flex; flex-wrap: wrap;
-  gap: .2rem 1rem; align-items: center; }
+  gap: .2rem 1rem; align-items: center; max-width: 80rem; margin: auto;
+  padding: 0 1rem; }
 fieldset { border: 0; margin: 0; padding: 0; }
-legend { float: left; padding: 0 .6rem 0 0; color: var(--soft); }
+legend { float: left; padding: .4rem .6rem 0 0; color: var(--soft); }
 label { display: inline-block; padding: .4rem .3rem; cursor: pointer; }
 a { color: var(--mark); }
-main { display: grid; gap: 1rem;
+main { display: grid; gap: 1rem; align-items: start;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); }
 article { background: var(--card); border: 1px solid var(--line);
   border-radius: .5rem; padding: .6rem; min-width: 0; }
 article label { display: block; padding: .2rem 0 .5rem;
   overflow-wrap: anywhere; }
-article img { display: none; width: 100%; height: auto; }
+article img { display: none; width: 100%; height: auto; max-height: 22rem;
+  object-fit: contain; }
 body[data-show=image] .image, body[data-show=prediction] .prediction,
 body[data-show=doubt] .doubt { display: block; }
 article p { font-size: .92rem; }
@@ -57,7 +59,8 @@ button { font: inherit; padding: .5rem .9rem; margin: .3rem .4rem .3rem 0; }
 <header>
 <h1>$title</h1>
 <p>$summary</p>
-<p>Untick what you do not want to label, then take the list below.</p>
+<p>Untick what you do not want to label, then take the list below. The keys
+1, 2, 3 change what is shown.</p>
 <p>$classes</p>
 $scale
 </header>
@@ -103,6 +106,13 @@ function tick(checked) {
   update();
 }
 document.addEventListener('change', () => { update(); show(); });
+document.addEventListener('keydown', event => {
+  const mode = document.querySelectorAll('input[name=show]')[event.key - 1];
+  if (mode && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    mode.checked = true;
+    show();
+  }
+});
 get('all').onclick = () => tick(true);
 get('none').onclick = () => tick(false);
 get('copy').onclick = async () => {

@@ -12,6 +12,7 @@ JOB_NAME=$2
 CONFIG=$3
 CHECKPOINT=$4
 TOOLS=$(dirname "$0")
+. "$TOOLS/find_python.sh"
 
 # SRUN_ARGS is a list of words on purpose.
 # shellcheck disable=SC2086
@@ -24,4 +25,4 @@ srun --partition="$PARTITION" \
     --cpus-per-task="${CPUS_PER_TASK:-5}" \
     --kill-on-bad-exit=1 \
     ${SRUN_ARGS:-} \
-    "${PYTHON:-python}" -u "$TOOLS/test.py" "$CONFIG" "$CHECKPOINT" --launcher slurm "${@:5}"
+    "$PYTHON" -u "$TOOLS/test.py" "$CONFIG" "$CHECKPOINT" --launcher slurm "${@:5}"

@@ -11,6 +11,7 @@ PARTITION=$1
 JOB_NAME=$2
 CONFIG=$3
 TOOLS=$(dirname "$0")
+. "$TOOLS/find_python.sh"
 
 # SRUN_ARGS is a list of words on purpose.
 # shellcheck disable=SC2086
@@ -23,4 +24,4 @@ srun --partition="$PARTITION" \
     --cpus-per-task="${CPUS_PER_TASK:-5}" \
     --kill-on-bad-exit=1 \
     ${SRUN_ARGS:-} \
-    "${PYTHON:-python}" -u "$TOOLS/train.py" "$CONFIG" --launcher slurm "${@:4}"
+    "$PYTHON" -u "$TOOLS/train.py" "$CONFIG" --launcher slurm "${@:4}"

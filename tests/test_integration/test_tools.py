@@ -40,6 +40,8 @@ def test_train_resume_and_test(write_config, tmp_path):
                   'train_cfg.val_interval=2')
     assert trained.returncode == 0, trained.stderr[-2000:]
     assert 'Effective batch: 2 labelled + 2 unlabelled' in trained.stdout
+    # Not that of the first step of the warm-up.
+    assert 'learning rate 0.0005,' in trained.stdout
     assert 'teacher/mIoU' in trained.stdout
 
     resumed = run(sys.executable, TOOLS / 'train.py', config, '--work-dir',

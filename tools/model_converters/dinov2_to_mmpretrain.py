@@ -6,6 +6,7 @@ Takes the published state dict (``dinov2_vitb14_pretrain.pth``) or timm's
 .safetensors.
 """
 import argparse
+import os
 import os.path as osp
 import re
 from collections import OrderedDict
@@ -131,6 +132,7 @@ def main() -> None:
                              tuple(args.grid) if args.grid else None)
     except ValueError as error:
         parser.error(f'{args.src}: {error}')
+    os.makedirs(osp.dirname(args.dst) or '.', exist_ok=True)
     torch.save(dict(state_dict=state_dict), args.dst)
     print(f'Wrote {args.dst}')
 

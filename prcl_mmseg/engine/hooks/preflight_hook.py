@@ -137,11 +137,13 @@ class PreflightHook(Hook):
         if isinstance(dataset, SemiSegDataset):
             labeled, unlabeled = dataset.samples_per_item
             unlabeled = 0 if dataset.unlabeled is None else unlabeled
+        group = runner.optim_wrapper.param_groups[0]
         runner.logger.info(
             f'Effective batch: {items * labeled} labelled + '
             f'{items * unlabeled} unlabelled images per optimizer step on '
             f'{get_world_size()} process(es); learning rate '
-            f'{runner.optim_wrapper.get_lr()["lr"][0]:g}')
+            f'{group.get("initial_lr", group["lr"]):g}, before any warm-up '
+            'or decay')
 
 
 def _scored_part(dataset: Any, evaluator: Evaluator) -> DataPart:

@@ -74,7 +74,13 @@ setup(
     cmdclass=dict(build_py=BuildWithMim),
     python_requires='>=3.9',
     install_requires=read_requirements('runtime'),
+    package_data={'prcl_mmseg': ['py.typed']},
     extras_require=dict(
         tests=read_requirements('tests'),
-        optional=read_requirements('optional')),
+        docs=read_requirements('docs'),
+        optional=read_requirements('optional'),
+        all=[
+            line for name in ('tests', 'docs', 'optional')
+            for line in read_requirements(name)
+        ]),
     zip_safe=False)

@@ -49,7 +49,8 @@ def test_wheel_holds_configs_and_tools(wheel):
             for path in (ROOT / part).rglob('*')
             if path.suffix in ('.py', '.sh', '.yaml')}
         assert expected and expected <= set(names)
-    assert 'prcl_mmseg/.mim/model-index.yml' in names
+    assert {'prcl_mmseg/.mim/model-index.yml', 'prcl_mmseg/py.typed'} <= set(
+        names)
     assert not [name for name in names if '__pycache__' in name]
 
 

@@ -160,7 +160,7 @@ class PrototypeContrast(Term):
             size (tuple[int, int]): Height and width of the result.
 
         Returns:
-            Tensor: Log probabilities of the classes, (N, C, *size).
+            Tensor: Log probabilities of the classes, (N, C, height, width).
         """
         with torch.autocast(embedding.mean.device.type, enabled=False):
             scores = self.similarity.score_maps(embedding,

@@ -43,7 +43,7 @@ class NetworkOutput(NamedTuple):
             images (Sequence[slice]): Which images. Defaults to all.
 
         Returns:
-            Tensor: (n, C, *size).
+            Tensor: (n, C, height, width).
         """
         return resize(
             as_multiclass(pick_images(self.seg_logits, images)),

@@ -13,8 +13,7 @@ from torch import nn
 from prcl_mmseg.engine.launch import adapt_to_run
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md',
-         *sorted((ROOT / 'docs').glob('*.md'))]
+PAGES = [*sorted(ROOT.glob('*.md')), *sorted((ROOT / 'docs').rglob('*.md'))]
 # Flags are defined in the script, or in what several scripts share.
 SHARED = ('prcl_mmseg/engine/tool_config.py', 'benchmarks/measure.py',
           'tools/train.py', 'tools/test.py')

@@ -39,7 +39,8 @@ from prcl_mmseg.engine.tool_config import (  # noqa: E402
 from prcl_mmseg.models.segmentors.image_channels import (  # noqa: E402
     image_channels)
 from prcl_mmseg.prediction import (  # noqa: E402
-    PARTS, PredictionFiles, PredictionTable, check_same_run, output_names)
+    PARTS, PredictionFiles, PredictionTable, check_class_names,
+    check_same_run, output_names)
 
 
 def parse_args() -> tuple:
@@ -94,8 +95,8 @@ def load_images(args: argparse.Namespace, cfg: Config) -> UnlabeledDataset:
     return dataset
 
 
-def prepare_folder(args: argparse.Namespace, cfg: Config) -> Path:
-    """The folder of the results, which may hold those of the same run."""
+def check_folder(args: argparse.Namespace) -> Path:
+    """The folder of the results; refuses one that holds anything else."""
     refuse_inside(args.out, [args.folder])
     out = Path(args.out)
     if osp.lexists(out) and not out.is_dir():
@@ -104,11 +105,16 @@ def prepare_folder(args: argparse.Namespace, cfg: Config) -> Path:
             out / 'predictions.json').exists():
         raise FileExistsError(f'--out {args.out!r} holds other files; choose '
                               'another folder')
+    return out
+
+
+def begin(out: Path, args: argparse.Namespace, cfg: Config) -> None:
+    """Make the folder, and refuse it if another run's results are there."""
+    out.mkdir(parents=True, exist_ok=True)
     if args.overwrite:
         # What tells that images are done; their files are replaced.
         for name in ('predictions.json', 'predictions.csv'):
             (out / name).unlink(missing_ok=True)
-    out.mkdir(parents=True, exist_ok=True)
     setting = json.dumps([cfg.model, test_pipeline(cfg)], default=str,
                          sort_keys=True)
     check_same_run(out, dict(
@@ -118,7 +124,6 @@ def prepare_folder(args: argparse.Namespace, cfg: Config) -> Path:
         config=f'{osp.basename(args.config)} '
         f'{hashlib.sha256(setting.encode()).hexdigest()[:16]}',
         parts=' '.join(sorted(args.write))))
-    return out
 
 
 def predict(model: torch.nn.Module, items: List[dict]) -> list:
@@ -136,10 +141,13 @@ def predict(model: torch.nn.Module, items: List[dict]) -> list:
 @torch.no_grad()
 def run(args: argparse.Namespace, cfg: Config) -> None:
     init_default_scope(cfg.get('default_scope', 'mmseg'))
+    out = check_folder(args)
     dataset = load_images(args, cfg)
-    out = prepare_folder(args, cfg)
-    model = init_model(cfg, args.checkpoint, device=args.device)
+    model = init_model(copy.deepcopy(cfg), args.checkpoint,
+                       device=args.device)
+    check_class_names(model, args.checkpoint)
     check_images(dataset, args.folder, image_channels(model))
+    begin(out, args, cfg)
     meta = model.dataset_meta
     maps = [name for term in getattr(model, 'terms', {}).values()
             for name in term.map_names]

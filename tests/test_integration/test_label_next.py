@@ -144,7 +144,7 @@ def test_class_names_are_needed(trained, propose, capsys):
     torch.save(checkpoint, path)
     with pytest.raises(SystemExit):
         propose(config, path, '--count', 1)
-    assert 'names 2 classes, but the model has 3' in capsys.readouterr().err
+    assert 'has 2 classes, but the model has 3' in capsys.readouterr().err
 
 
 def test_earlier_results_are_kept(trained, propose, capsys):

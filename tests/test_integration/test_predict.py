@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmseg.apis import inference_model, init_model
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools/predict.py'
@@ -135,7 +136,7 @@ def test_results_of_two_runs_do_not_mix(trained, predict, photos, capsys):
     ('no folder', "is no folder"), ('empty', 'holds no image'),
     ('inside', 'lies inside the data'), ('other files', 'holds other files'),
     ('damaged', 'more/broken.png'), ('channels', '1 channel'),
-    ('no checkpoint', 'does not exist')])
+    ('no checkpoint', 'does not exist'), ('no names', 'has 2 classes')])
 def test_refusals(trained, predict, photos, tmp_path, capsys, what, words):
     config, checkpoint = trained()
     out = 'out'
@@ -158,10 +159,12 @@ def test_refusals(trained, predict, photos, tmp_path, capsys, what, words):
             "color_type='grayscale'), dict(type='PackSegInputs')]\n")
     elif what == 'no checkpoint':
         checkpoint = 'missing.pth'
+    elif what == 'no names':
+        content = torch.load(checkpoint)
+        content['meta']['dataset_meta']['classes'] = ('ground', 'disc')
+        torch.save(content, checkpoint)
     before = files_of(tmp_path)
     with pytest.raises(SystemExit):
         predict(config, checkpoint, photos, out=out)
     assert words in capsys.readouterr().err
-    after = files_of(tmp_path)
-    assert [name for name in after
-            if name not in before and name != 'out/predictions.json'] == []
+    assert files_of(tmp_path) == before

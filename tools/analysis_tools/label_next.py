@@ -26,6 +26,7 @@ from prcl_mmseg.engine.tool_config import (  # noqa: E402
     add_predicting_arguments, positive, read_predicting_config)
 from prcl_mmseg.models.segmentors.image_channels import (  # noqa: E402
     image_channels)
+from prcl_mmseg.prediction import check_class_names  # noqa: E402
 from prcl_mmseg.selection import (  # noqa: E402
     CRITERIA, Card, Choice, Finding, ImagePool, PagePictures, Predictor,
     check_criterion, check_folder, choose, find_pool, list_lines,
@@ -92,11 +93,7 @@ def prepare(args: argparse.Namespace, cfg: Config) -> tuple:
     lines = list_lines(pool)
     model = init_model(cfg, args.checkpoint, device=args.device)
     check_criterion(args.by, model, num_views)
-    names, classes = model.dataset_meta['classes'], max(model.out_channels, 2)
-    if len(names) < classes:
-        raise ValueError(f'checkpoint {args.checkpoint!r} names {len(names)} '
-                         f'classes, but the model has {classes}; give one '
-                         'that a training wrote, with its dataset_meta')
+    check_class_names(model, args.checkpoint)
     check_images(pool.candidates[0].dataset,
                  args.images or 'train_dataloader.dataset.unlabeled',
                  image_channels(model))

@@ -48,6 +48,15 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_lines_are_short(page):
+    """All but code, rows of tables, formulas and links to pictures."""
+    text = re.sub(r'^```.*?^```', '', page.read_text(encoding='utf-8'),
+                  flags=re.DOTALL | re.MULTILINE)
+    assert not [line for line in text.splitlines() if len(line) > 120 and
+                not line.startswith(('|', '$$', '!['))]
+
+
 @pytest.mark.parametrize('script, words', commands())
 def test_commands_name_what_exists(script, words):
     assert (ROOT / script).is_file()

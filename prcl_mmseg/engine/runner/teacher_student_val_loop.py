@@ -11,6 +11,9 @@ from torch.utils.data import DataLoader
 from ...datasets.path_check import build_dataset
 from ..hooks.unwrap import unwrap_model
 
+# By so many points of mIoU two networks differ by chance.
+_LAG = 2.0
+
 
 @LOOPS.register_module()
 class TeacherStudentValLoop(ValLoop):
@@ -92,4 +95,17 @@ class TeacherStudentValLoop(ValLoop):
             metrics.update(
                 {f'{role}/{name}': value
                  for name, value in scores.items()})
+        self._tell_lag(metrics)
         return metrics
+
+    def _tell_lag(self, metrics: Dict[str, float]) -> None:
+        teacher, student = (metrics.get(f'{role}/mIoU')
+                            for role in ('teacher', 'student'))
+        if None in (teacher, student) or student < teacher + _LAG:
+            return
+        self.runner.logger.warning(
+            f'The student is better than the teacher (mIoU {student:.2f} and '
+            f'{teacher:.2f}): the teacher lags behind. That is normal at the '
+            'start. At the end of a short training use a larger '
+            'model.teacher.momentum, or let the student predict '
+            "(model.predict_with='student', and save_best='student/mIoU')")

@@ -34,14 +34,16 @@ def free_port() -> int:
 
 
 def test_train_resume_and_test(write_config, tmp_path):
-    config, work = write_config(), tmp_path / 'work'
+    warm_up = ("param_scheduler = [dict(type='LinearLR', start_factor=0.01, "
+               'by_epoch=False, begin=0, end=50)]\n')
+    config, work = write_config(extra=warm_up), tmp_path / 'work'
     trained = run(sys.executable, TOOLS / 'train.py', config, '--work-dir',
                   work, '--cfg-options', 'train_cfg.max_iters=2',
                   'train_cfg.val_interval=2')
     assert trained.returncode == 0, trained.stderr[-2000:]
     assert 'Effective batch: 2 labelled + 2 unlabelled' in trained.stdout
     # Not that of the first step of the warm-up.
-    assert 'learning rate 0.0005,' in trained.stdout
+    assert 'learning rate 0.01,' in trained.stdout
     assert 'teacher/mIoU' in trained.stdout
 
     resumed = run(sys.executable, TOOLS / 'train.py', config, '--work-dir',

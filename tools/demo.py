@@ -26,6 +26,7 @@ import prcl_mmseg  # noqa: E402, F401
 from prcl_mmseg.engine.config_options import merge_options  # noqa: E402
 from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
 from prcl_mmseg.engine.tool_config import OptionsAction  # noqa: E402
+from prcl_mmseg.engine.warm_up import fit_warm_up  # noqa: E402
 from prcl_mmseg.visualization import Panel, draw_sheets  # noqa: E402
 
 METHODS = ('supervised', 'prcl')
@@ -37,6 +38,7 @@ def train(method: str, args: argparse.Namespace) -> Runner:
     cfg.work_dir = osp.join(args.work_dir, method)
     if args.cfg_options is not None:
         merge_options(cfg, args.cfg_options)
+    fit_warm_up(cfg)
     adapt_to_run(cfg, launcher='none')
     runner = Runner.from_cfg(cfg)
     runner.train()

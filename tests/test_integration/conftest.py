@@ -1,5 +1,7 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """A tiny experiment in a folder of its own: images, lists and a config."""
+import runpy
+import sys
 from pathlib import Path
 
 import cv2
@@ -165,3 +167,18 @@ def trained(write_config, tmp_path):
         return config, path
 
     return make
+
+
+@pytest.fixture
+def write_by_tool(monkeypatch, tmp_path):
+    """Run a tool in this process; gives the folder of its results."""
+
+    def run(tool: str, *arguments, out: str = 'out') -> Path:
+        path = str(ROOT / 'tools' / tool)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, 'argv', [
+            path, *map(str, arguments), '--device', 'cpu', '--out', out])
+        runpy.run_path(path, run_name='__main__')
+        return tmp_path / out
+
+    return run

@@ -2,8 +2,7 @@
 """The tool that says which images to label next, from the shell's side."""
 import csv
 import os
-import runpy
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,23 +10,12 @@ import torch
 
 from prcl_mmseg.datasets import UnlabeledDataset, read_split
 
-TOOLS = Path(__file__).resolve().parents[2] / 'tools'
-TOOL = TOOLS / 'analysis_tools/label_next.py'
 CLASSES = ('ground', 'disc', 'bar')
 
 
 @pytest.fixture
-def propose(monkeypatch, tmp_path):
-    """Run the tool in this process; gives the folder of its results."""
-
-    def run(*arguments, out: str = 'out') -> Path:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, 'argv', [
-            str(TOOL), *map(str, arguments), '--device', 'cpu', '--out', out])
-        runpy.run_path(str(TOOL), run_name='__main__')
-        return tmp_path / out
-
-    return run
+def propose(write_by_tool):
+    return partial(write_by_tool, 'analysis_tools/label_next.py')
 
 
 def table_of(out: Path) -> list:

@@ -2,9 +2,8 @@
 """The tool that predicts a folder, from the shell's side."""
 import csv
 import os
-import runpy
 import shutil
-import sys
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -13,7 +12,6 @@ import pytest
 import torch
 from mmseg.apis import inference_model, init_model
 
-TOOL = Path(__file__).resolve().parents[2] / 'tools/predict.py'
 
 
 @pytest.fixture
@@ -30,17 +28,8 @@ def photos(scene_folder, tmp_path) -> Path:
 
 
 @pytest.fixture
-def predict(monkeypatch, tmp_path):
-    """Run the tool in this process; gives the folder of its results."""
-
-    def run(*arguments, out: str = 'out') -> Path:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, 'argv', [
-            str(TOOL), *map(str, arguments), '--device', 'cpu', '--out', out])
-        runpy.run_path(str(TOOL), run_name='__main__')
-        return tmp_path / out
-
-    return run
+def predict(write_by_tool):
+    return partial(write_by_tool, 'predict.py')
 
 
 def files_of(out: Path) -> list:

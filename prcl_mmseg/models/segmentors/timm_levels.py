@@ -48,8 +48,8 @@ def find_levels(model_name: str, given: Dict[str, Any]) -> TimmLevels:
     Raises:
         ValueError: If timm has no such model, or it has no such maps.
     """
-    import timm
     _check_name(model_name)
+    import timm
     try:
         network, options = _build(model_name, given)
         infos = network.feature_info
@@ -82,8 +82,8 @@ def normalization(model_name: str) -> Dict[str, List[float]]:
     Returns:
         dict: ``mean`` and ``std`` of RGB, in gray values from 0 to 255.
     """
-    import timm
     _check_name(model_name)
+    import timm
     config = timm.get_pretrained_cfg(model_name)
     return {
         name: [round(255 * value, 3) for value in getattr(config, name)]
@@ -92,7 +92,12 @@ def normalization(model_name: str) -> Dict[str, List[float]]:
 
 
 def _check_name(model_name: str) -> None:
-    import timm
+    try:
+        import timm
+    except ImportError as error:
+        raise ImportError(
+            f'model.segmentor.backbone.model_name={model_name!r} needs timm '
+            f'({error}): pip install timm') from None
     if timm.is_model(model_name):
         return
     name = model_name.split('.')[0]

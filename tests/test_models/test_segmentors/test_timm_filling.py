@@ -1,5 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Backbones of timm by their names."""
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,11 @@ def test_what_does_not_fit_is_told(name, words):
     with pytest.raises(ValueError, match=words) as caught:
         adapted('fpn', name, **options)
     assert 'model.segmentor.backbone.model_name' in str(caught.value)
+
+
+def test_without_timm(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'timm', None)
+    with pytest.raises(ImportError, match='pip install timm'):
+        find_levels('resnet18', {})
+    with pytest.raises(ImportError, match='pip install timm'):
+        normalization('resnet18')

@@ -21,7 +21,7 @@ import prcl_mmseg  # noqa: E402, F401
 
 import torch  # noqa: E402
 from mmengine.config import Config  # noqa: E402
-from mmengine.dataset import Compose, pseudo_collate  # noqa: E402
+from mmengine.dataset import pseudo_collate  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from mmengine.utils import ProgressBar  # noqa: E402
 from mmseg.apis import init_model  # noqa: E402
@@ -29,10 +29,11 @@ from torch.utils.data import DataLoader, Subset  # noqa: E402
 
 from prcl_mmseg.datasets import (UnlabeledDataset,  # noqa: E402
                                  check_images, folder_dataset)
-from prcl_mmseg.datasets.file_check import check_files  # noqa: E402
-from prcl_mmseg.datasets.output_folder import refuse_inside  # noqa: E402
+from prcl_mmseg.datasets.file_check import require_files  # noqa: E402
+from prcl_mmseg.datasets.output_folder import (  # noqa: E402
+    check_output_folder)
 from prcl_mmseg.datasets.pipeline_check import (  # noqa: E402
-    test_pipeline, without_masks)
+    maskless_pipeline, pipeline_of_test)
 from prcl_mmseg.deploy.published_checkpoint import sha256  # noqa: E402
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     add_predicting_arguments, positive, read_predicting_config)
@@ -45,8 +46,7 @@ from prcl_mmseg.prediction import (  # noqa: E402
 
 def parse_args() -> tuple:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    add_predicting_arguments(parser)
     parser.add_argument('folder', help='images, subfolders included')
     parser.add_argument(
         '--out',
@@ -69,10 +69,7 @@ def parse_args() -> tuple:
         '--overwrite',
         action='store_true',
         help='predict images again that an earlier run predicted')
-    add_predicting_arguments(parser)
     args = parser.parse_args()
-    if not osp.isfile(args.checkpoint):
-        parser.error(f'checkpoint {args.checkpoint!r} does not exist')
     if not osp.isdir(args.folder):
         parser.error(f'{args.folder!r} is no folder; give the one of the '
                      'images')
@@ -84,23 +81,17 @@ def load_images(args: argparse.Namespace, cfg: Config) -> UnlabeledDataset:
     dataset = folder_dataset(args.folder)
     if not len(dataset):
         raise ValueError(f'{args.folder!r} holds no image')
-    dataset.pipeline = Compose(
-        without_masks(Compose(copy.deepcopy(test_pipeline(cfg)))))
+    dataset.pipeline = maskless_pipeline(cfg)
     # A file that fails is an error; another image in its place would be worse.
     dataset.test_mode = True
-    _, faults = check_files(dataset, args.folder)
-    if faults:
-        raise ValueError(f'{len(faults)} images cannot be read: '
-                         f'{" ".join(list(faults.values())[:5])}')
+    require_files(dataset, args.folder)
     return dataset
 
 
 def check_folder(args: argparse.Namespace) -> Path:
     """The folder of the results; refuses one that holds anything else."""
-    refuse_inside(args.out, [args.folder])
+    check_output_folder(args.out, [args.folder])
     out = Path(args.out)
-    if osp.lexists(out) and not out.is_dir():
-        raise ValueError(f'--out {args.out!r} is no folder; choose another')
     if out.is_dir() and any(out.iterdir()) and not (
             out / 'predictions.json').exists():
         raise FileExistsError(f'--out {args.out!r} holds other files; choose '
@@ -115,7 +106,7 @@ def begin(out: Path, args: argparse.Namespace, cfg: Config) -> None:
         # What tells that images are done; their files are replaced.
         for name in ('predictions.json', 'predictions.csv'):
             (out / name).unlink(missing_ok=True)
-    setting = json.dumps([cfg.model, test_pipeline(cfg)], default=str,
+    setting = json.dumps([cfg.model, pipeline_of_test(cfg)], default=str,
                          sort_keys=True)
     check_same_run(out, dict(
         folder=osp.realpath(args.folder),

@@ -72,6 +72,19 @@ def check_files(
     return looks, faults
 
 
+def require_files(dataset: Any, key: str) -> None:
+    """Raise ValueError if images of a dataset cannot be used; names them.
+
+    Args:
+        dataset: A dataset or a wrapper of datasets.
+        key (str): Where its config stands, for the log.
+    """
+    _, faults = check_files(dataset, key)
+    if faults:
+        raise ValueError(f'{len(faults)} images cannot be read: '
+                         f'{" ".join(list(faults.values())[:5])}')
+
+
 def check_file(loader: Any,
                info: dict,
                decode: bool = False) -> Optional[FileLook]:

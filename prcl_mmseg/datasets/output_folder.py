@@ -3,6 +3,21 @@ import os.path as osp
 from typing import Iterable
 
 
+def check_output_folder(folder: str, sources: Iterable[str]) -> None:
+    """Refuse what is no folder, or lies inside the data of the user.
+
+    Args:
+        folder (str): What ``--out`` names; need not exist.
+        sources (Iterable[str]): Folders of the data.
+
+    Raises:
+        ValueError: Names the folder.
+    """
+    if osp.lexists(folder) and not osp.isdir(folder):
+        raise ValueError(f'--out {str(folder)!r} is no folder; choose another')
+    refuse_inside(folder, sources)
+
+
 def refuse_inside(folder: str,
                   sources: Iterable[str],
                   cure: str = 'choose a folder outside') -> None:

@@ -1,7 +1,9 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+import copy
 from typing import Any, Iterator, List, Optional
 
 from mmcv.transforms import LoadAnnotations
+from mmengine.dataset import Compose
 from mmseg.datasets.transforms import (LoadBiomedicalAnnotation,
                                        LoadBiomedicalData, RandomCrop)
 
@@ -51,7 +53,7 @@ def find_image_loader(dataset: Any) -> Optional[Any]:
     return None
 
 
-def test_pipeline(cfg: dict) -> List[Any]:
+def pipeline_of_test(cfg: dict) -> List[Any]:
     """The transforms that load a test image.
 
     Args:
@@ -69,6 +71,16 @@ def test_pipeline(cfg: dict) -> List[Any]:
         raise ValueError('`test_pipeline` is missing in the config; give the '
                          'transforms that load a test image')
     return pipeline
+
+
+def maskless_pipeline(cfg: dict) -> Compose:
+    """What loads a test image that has no mask.
+
+    Args:
+        cfg (Config): As for :func:`pipeline_of_test`.
+    """
+    return Compose(
+        without_masks(Compose(copy.deepcopy(pipeline_of_test(cfg)))))
 
 
 def without_masks(pipeline: Any) -> List[Any]:

@@ -54,7 +54,12 @@ def add_common_arguments(parser: ArgumentParser) -> None:
 
 
 def add_predicting_arguments(parser: ArgumentParser) -> None:
-    """Add ``--role --device --cfg-options``, for tools that predict."""
+    """Add those of tools that predict: a config, a checkpoint, and how.
+
+    ``config``, ``checkpoint``, ``--role``, ``--device``, ``--cfg-options``.
+    """
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument(
         '--role',
         choices=['teacher', 'student'],
@@ -73,10 +78,12 @@ def read_predicting_config(args: Namespace, parser: ArgumentParser) -> Config:
 
     Args:
         args (Namespace): Parsed arguments, those of
-            :func:`add_predicting_arguments` and ``config``; ``device`` is
-            set if it is None.
+            :func:`add_predicting_arguments`; ``device`` is set if it is
+            None.
         parser (ArgumentParser): Reports errors.
     """
+    if not osp.isfile(args.checkpoint):
+        parser.error(f'checkpoint {args.checkpoint!r} does not exist')
     cfg = read_config(args, parser)
     adapt_to_run(cfg, launcher='none')
     if args.role is not None:

@@ -11,6 +11,7 @@ from ..compat.whole_files import whole_file
 from ..evaluation.pixel_scores import max_softmax
 from ..visualization.displayable import decode_displayable
 from ..visualization.overlay import paint_overlay
+from ..visualization.shrink import fit_size, shrink
 
 PARTS = dict(
     masks='class numbers, PNG',
@@ -95,14 +96,10 @@ class PredictionFiles:
         return row
 
     def _overlay(self, path: str, label: np.ndarray) -> np.ndarray:
-        height, width = label.shape
-        ratio = min(1.0, _LARGEST_OVERLAY / max(height, width))
-        size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
-        image = decode_displayable(Path(path).read_bytes())
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        # OpenCV resizes no int64.
-        label = cv2.resize(label.astype(np.float32), size,
-                           interpolation=cv2.INTER_NEAREST)
+        size = fit_size(*label.shape, _LARGEST_OVERLAY)
+        image = shrink(decode_displayable(Path(path).read_bytes()), size,
+                       cv2.INTER_AREA)
+        label = shrink(label, size, cv2.INTER_NEAREST)
         return paint_overlay(image, label.astype(int), self.classes,
                              self.palette)
 

@@ -8,10 +8,10 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 
 from ..datasets import folder_dataset
-from ..datasets.file_check import check_files
+from ..datasets.file_check import require_files
 from ..datasets.image_area import mark_image_area
 from ..datasets.path_check import build_dataset
-from ..datasets.pipeline_check import (leaf_datasets, test_pipeline,
+from ..datasets.pipeline_check import (leaf_datasets, maskless_pipeline,
                                        without_masks)
 
 _KEY = 'train_dataloader.dataset'
@@ -79,8 +79,7 @@ def loading_pipeline(cfg: Config, views: bool) -> Tuple[list, int]:
         routine.transforms = without_masks(routine)
     if views:
         return without_masks(augmented), len(routines)
-    plain = Compose(copy.deepcopy(test_pipeline(cfg)))
-    return without_masks(plain), len(routines)
+    return maskless_pipeline(cfg).transforms, len(routines)
 
 
 def find_pool(cfg: Config, pipeline: list,
@@ -124,10 +123,7 @@ def find_pool(cfg: Config, pipeline: list,
             taken.add(place)
             candidates.append(image)
     for part in (unlabeled, labeled):
-        _, faults = check_files(part, told if part is unlabeled else key)
-        if faults:
-            raise ValueError(f'{len(faults)} images cannot be read: '
-                             f'{" ".join(list(faults.values())[:5])}')
+        require_files(part, told if part is unlabeled else key)
     roots, others = (list({leaf.data_root or ''
                            for leaf in leaf_datasets(part)})
                      for part in (labeled, unlabeled))

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from ..visualization import displayable
+from ..visualization.shrink import fit_size
 from ..visualization.uncertainty_sheet import colorize
 from .page_template import CARD, CHIP, MODE, PAGE, PICTURE, SCALE
 from .predictor import ImagePrediction
@@ -67,8 +68,7 @@ class PagePictures:
             show, relative to the page, and their width and height.
         """
         height, width = prediction.label.shape
-        ratio = min(1.0, _MAX_SIDE / max(height, width))
-        size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
+        size = fit_size(height, width, _MAX_SIDE)
         image = cv2.resize(
             displayable(prediction.image), size, interpolation=cv2.INTER_AREA)
         label = _resize(prediction.label, size).astype(int)

@@ -5,7 +5,7 @@ import os.path as osp
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
-from ..datasets.output_folder import refuse_inside
+from ..datasets.output_folder import check_output_folder
 from ..datasets.split_list import SplitEntry, format_entry
 from .image_pool import ImagePool
 
@@ -24,11 +24,9 @@ def check_folder(folder: str, pool: ImagePool, overwrite: bool) -> None:
         ValueError: If it lies inside the data, or is no folder.
         FileExistsError: If it holds earlier results.
     """
-    if osp.lexists(folder) and not osp.isdir(folder):
-        raise ValueError(f'--out {folder!r} is no folder; choose another')
     sources = {osp.dirname(image.path)
                for image in pool.candidates + pool.labeled}
-    refuse_inside(folder, sorted(sources.union(pool.roots) - {''}))
+    check_output_folder(folder, sorted(sources.union(pool.roots) - {''}))
     existing = [name for name in FILES if osp.lexists(osp.join(folder, name))]
     if existing and not overwrite:
         raise FileExistsError(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..evaluation.pixel_scores import max_softmax
 from .displayable import displayable
+from .shrink import fit_size, shrink
 
 
 @dataclass
@@ -51,8 +52,7 @@ class Panel:
         """
         label = sample.pred_sem_seg.data
         height, width = label.shape[-2:]
-        ratio = min(1.0, max_side / max(height, width))
-        size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
+        size = fit_size(height, width, max_side)
         maps = dict(
             pseudo_label=label,
             confidence=max_softmax(sample.seg_logits.data))
@@ -61,21 +61,11 @@ class Panel:
         if 'pred_variance' in sample:
             maps['variance'] = sample.pred_variance.data
         return cls(
-            image=_shrink(displayable(image), size, cv2.INTER_AREA),
+            image=shrink(displayable(image), size, cv2.INTER_AREA),
             name=name,
             **{
-                key: _shrink(
+                key: shrink(
                     value.reshape(height, width).cpu().numpy(), size,
                     cv2.INTER_NEAREST)
                 for key, value in maps.items()
             })
-
-
-def _shrink(data: np.ndarray, size: tuple, interpolation: int) -> np.ndarray:
-    """Resize to (width, height)."""
-    if data.shape[1::-1] == size:
-        return data
-    if data.dtype not in (np.uint8, np.float32):
-        # Class indices; fp32 holds them exactly.
-        data = data.astype(np.float32)
-    return cv2.resize(data, size, interpolation=interpolation)

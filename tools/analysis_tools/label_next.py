@@ -36,8 +36,7 @@ from prcl_mmseg.selection import (  # noqa: E402
 
 def parse_args() -> tuple:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    add_predicting_arguments(parser)
     parser.add_argument(
         '--count',
         type=positive,
@@ -68,10 +67,7 @@ def parse_args() -> tuple:
         type=int,
         default=0,
         help='of --by random, and of random augmentations; 0 by default')
-    add_predicting_arguments(parser)
     args = parser.parse_args()
-    if not osp.isfile(args.checkpoint):
-        parser.error(f'checkpoint {args.checkpoint!r} does not exist')
     if args.images is not None and not osp.isdir(args.images):
         parser.error(f'--images {args.images!r} is no folder')
     cfg = read_predicting_config(args, parser)

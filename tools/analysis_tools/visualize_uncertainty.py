@@ -15,7 +15,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import prcl_mmseg  # noqa: E402, F401
 
 from mmengine.config import Config  # noqa: E402
-from mmengine.dataset import Compose  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from mmengine.runner.checkpoint import _load_checkpoint  # noqa: E402
 from mmseg.apis import init_model  # noqa: E402
@@ -23,7 +22,7 @@ from mmseg.registry import DATASETS  # noqa: E402
 
 from prcl_mmseg.datasets import folder_dataset  # noqa: E402
 from prcl_mmseg.datasets.pipeline_check import (  # noqa: E402
-    test_pipeline, without_masks)
+    maskless_pipeline)
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     add_predicting_arguments, positive, read_predicting_config)
 from prcl_mmseg.visualization import (  # noqa: E402
@@ -32,8 +31,7 @@ from prcl_mmseg.visualization import (  # noqa: E402
 
 def parse_args() -> tuple:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    add_predicting_arguments(parser)
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         '--images', help='folder of images, subfolders included')
@@ -56,10 +54,7 @@ def parse_args() -> tuple:
         type=positive,
         default=8,
         help='images per file; 8 by default')
-    add_predicting_arguments(parser)
     args = parser.parse_args()
-    if not osp.isfile(args.checkpoint):
-        parser.error(f'checkpoint {args.checkpoint!r} does not exist')
     if args.images is not None and not osp.isdir(args.images):
         parser.error(f'--images {args.images!r} is no folder')
     if not args.out.lower().endswith('.png'):
@@ -86,8 +81,7 @@ def load(args: argparse.Namespace, cfg: Config,
     if len(dataset) == 0:
         parser.error(f'{args.images or "the unlabelled data set"} holds no '
                      'image')
-    return load_items(dataset, args.max_images,
-                      Compose(without_masks(Compose(test_pipeline(cfg)))))
+    return load_items(dataset, args.max_images, maskless_pipeline(cfg))
 
 
 def main() -> None:

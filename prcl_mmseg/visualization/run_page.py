@@ -8,6 +8,7 @@ from typing import Dict, Iterable, List, Sequence
 
 import cv2
 
+from .page_head import HEAD
 from .run_charts import (CHARTS, class_table, draw_chart, last_values,
                          series_of)
 from .run_scalars import Series
@@ -15,23 +16,7 @@ from .run_scalars import Series
 _MAX_WIDTH = 1400
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 80]
 
-PAGE = '''<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>$title</title>
-<style>
-:root { --back: #fff; --text: #1c1c1c; --card: #f5f5f3; --line: #cfcfcb; }
-@media (prefers-color-scheme: dark) {
-  :root { --back: #15171a; --text: #e8e8e6; --card: #21242a;
-    --line: #3b4048; }
-}
-* { box-sizing: border-box; }
-body { margin: auto; max-width: 84rem; padding: .6rem 1rem;
-  background: var(--back); color: var(--text);
-  font: 16px/1.45 system-ui, sans-serif; }
+PAGE = HEAD + '''body { margin: auto; max-width: 84rem; padding: .6rem 1rem; }
 h1 { font-size: 1.4rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; }
 main { display: grid; gap: 1rem; align-items: start;

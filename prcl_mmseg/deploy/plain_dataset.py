@@ -82,9 +82,11 @@ def plain_dataset(dataset: dict, list_file: str) -> dict:
         raise NoPlainDataset(
             f'its images have to be seen to list them ({error})') from error
     if built.label_map:
+        reason = ('other numbers of the classes in its masks (label_map)'
+                  if dataset.get('label_map') else
+                  'a choice of the classes (metainfo.classes)')
         raise NoPlainDataset(
-            f"{dataset['type']} selects classes (metainfo.classes), which "
-            'BaseSegDataset without classes of its own does not')
+            f"{dataset['type']} has {reason}, which BaseSegDataset cannot")
     layout = find_layout([built.get_data_info(i) for i in range(len(built))])
     path = Path(list_file)
     path.parent.mkdir(parents=True, exist_ok=True)

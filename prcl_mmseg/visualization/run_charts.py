@@ -98,11 +98,20 @@ def last_values(scalars: Dict[str, Series]) -> List[tuple]:
 
 
 def class_table(scalars: Dict[str, Series]) -> Dict[str, Dict[str, float]]:
-    """What ``TrainingHealthHook`` last said of each class, by column."""
+    """What is known of each class at the end, by column.
+
+    ``ClassIoUMetric`` gives the IoU, ``TrainingHealthHook`` the rest.
+    """
     table: Dict[str, Dict[str, float]] = {}
     for name, series in scalars.items():
-        parts = name.split('/', 2)
-        if len(parts) == 3 and parts[0] == 'health':
-            column = parts[1].replace('_', ' ').replace('percent', '%')
-            table.setdefault(column, {})[parts[2]] = series.values[-1]
+        found = re.fullmatch(r'(?:health/([^/]*)|(?:(\w+)/)?(IoU))/(.*)', name,
+                             re.DOTALL)
+        if found is None:
+            continue
+        health, role, iou, label = found.groups()
+        column = health or f'{iou} % {role or ""}'.strip()
+        column = column.replace('_', ' ').replace('percent', '%')
+        table.setdefault(column, {})[label] = series.values[-1]
+    if any(f'IoU % {role}' in table for role in ('teacher', 'student')):
+        table.pop('IoU %', None)
     return table

@@ -89,7 +89,7 @@ def _tables(scalars: Dict[str, Series]) -> List[str]:
             name for column in classes.values() for name in column))
         rows = [[name, *(column.get(name) for column in classes.values())]
                 for name in names]
-        tables.append('<h2>Classes, in the last table of the log</h2>' +
+        tables.append('<h2>Classes, at the end</h2>' +
                       _table(['class', *classes], rows))
     tables.append('<details><summary>All numbers</summary>' + _table(
         ['number', 'first', 'lowest', 'highest', 'last'],

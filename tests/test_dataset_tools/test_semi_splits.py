@@ -165,6 +165,22 @@ train_dataloader = dict(dataset=dict(
 """
 
 
+def test_classes_that_the_labelled_images_lack(run_tool, data, tmp_path):
+    """More images help with a class only if some mask shows it."""
+    config = tmp_path / 'config.py'
+    config.write_text(CONFIG.format(root=str(data)).replace(
+        "'three')", "'three', 'four')"))
+    result = run_tool(TOOL, 'make', '--config', config, '--count', '2',
+                      '--balance', 'none', '--seed', '1',
+                      '--out', tmp_path / 'out')
+    assert not result.failed, result.error
+    assert 'no labelled image shows' in result.out
+    result = run_tool(TOOL, 'make', '--config', config, '--count', '3',
+                      '--out', tmp_path / 'balanced')
+    assert 'no mask at all shows four. ' in result.out
+    assert 'no labelled image shows' not in result.out
+
+
 def test_any_mmseg_config(run_tool, data, tmp_path):
     config = tmp_path / 'config.py'
     config.write_text(CONFIG.format(root=str(data)))

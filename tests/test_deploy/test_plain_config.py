@@ -141,6 +141,19 @@ def test_wrapped_own_dataset_is_refused():
         plain_dataset(dataset, 'list.txt')
 
 
+@pytest.mark.parametrize('settings, key', [
+    (dict(label_map={255: 1}), 'label_map'),
+    (dict(metainfo=dict(classes=('car', 'cat'))), 'metainfo.classes')])
+def test_other_labels_than_in_the_masks_are_refused(settings, key, tmp_path):
+    for name in ('list.txt', 'a.png', 'm.png'):
+        (tmp_path / name).write_text('a.png m.png\n')
+    dataset = dict(
+        type='SplitVOCDataset', data_root=str(tmp_path), ann_file='list.txt',
+        pipeline=[], **settings)
+    with pytest.raises(NoPlainDataset, match=rf'\({key}\)'):
+        plain_dataset(dataset, str(tmp_path / 'names.txt'))
+
+
 def info(image: str, mask: str) -> dict:
     return dict(img_path=image, seg_map_path=mask)
 

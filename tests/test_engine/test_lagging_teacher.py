@@ -24,6 +24,8 @@ def test_a_teacher_that_lags_is_told(teacher, student, told, caplog):
     metrics = loop._evaluate()
     assert metrics['student/mIoU'] == student
     assert metrics.get('mIoU') == teacher
+    assert metrics.get('better/mIoU') == (53.5 if teacher else None) or (
+        teacher, student, metrics['better/mIoU']) == (50.0, 51.0, 51.0)
     said = [record.getMessage() for record in caplog.records
             if record.levelno == logging.WARNING]
     assert bool(said) == told

@@ -39,6 +39,7 @@ def work_dir(tmp_path) -> Path:
         for step in (300, 400)] + [
             {'health/labelled_percent/<sky>': 80.0, 'iter': 400, 'step': 400},
             {'mIoU': 30.25, 'teacher/mIoU': 30.25, 'student/mIoU': 31,
+             'IoU/a/b': 7.0, 'teacher/IoU/a/b': 7.0, 'student/IoU/a/b': 8.0,
              'loss': float('nan'), 'step': 400}])
     pictures = tmp_path / '20260101_010000/vis_data/vis_image'
     pictures.mkdir()
@@ -53,7 +54,14 @@ def test_later_files_replace_what_was_done_again(work_dir):
     assert scalars['loss'] == Series([100, 200, 300, 400], [2, 1, 6, 5])
     assert scalars['gradient_contrast'].steps == [100, 200]
     assert scalars['mIoU'] == Series([200, 400], [20.5, 30.25])
-    assert class_table(scalars) == {'labelled %': {'<sky>': 80.0}}
+    assert class_table(scalars) == {
+        'labelled %': {'<sky>': 80.0}, 'IoU % teacher': {'a/b': 7.0},
+        'IoU % student': {'a/b': 8.0}}
+
+
+def test_one_network_has_one_column_of_class_scores():
+    scalars = {'IoU/sky': Series([1, 2], [3.0, 4.0]), 'mIoU': Series([1], [3])}
+    assert class_table(scalars) == {'IoU %': {'sky': 4.0}}
 
 
 def test_nothing_to_show(tmp_path):

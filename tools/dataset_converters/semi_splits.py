@@ -40,6 +40,7 @@ from prcl_mmseg.engine.tool_config import (  # noqa: E402
     OptionsAction, positive)
 
 ROLES = ('labeled', 'unlabeled', 'val')
+from prcl_mmseg.value_check import listed  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -198,12 +199,19 @@ def report(path: Path) -> None:
     for name, images in labeled['class_images'].items():
         share = labeled['class_pixels'][name] / total
         print(f'  {name}: {images}, {share:.2%}')
+    known = manifest.get('all_masks', {}).get('class_images', {})
     absent = [
         name for name, images in labeled['class_images'].items() if not images
     ]
-    if absent:
-        print(f'WARNING: no labelled image shows {", ".join(absent)}. Label '
-              'more images that do.')
+    nowhere = [name for name in absent if known.get(name) == 0]
+    if nowhere:
+        print(f'WARNING: no mask at all shows {listed(nowhere)}. If none '
+              'ever will, take the class out of `classes`.')
+    elsewhere = [name for name in absent if name not in nowhere]
+    if elsewhere:
+        print(f'WARNING: no labelled image shows {listed(elsewhere)}. '
+              'Choose more images or another --seed, or label images that '
+              'do.')
     if len(manifest['classes']) == 1:
         print('WARNING: the masks hold a single class. If they are 0/255, '
               'use --label-map 255:1.')

@@ -21,7 +21,8 @@ class TeacherStudentValLoop(ValLoop):
 
     Metrics are named ``teacher/mIoU``, ``student/mIoU`` and so on; those of
     whichever of the two predicts by default also under their plain names, so
-    ``save_best='mIoU'`` means what it always means.
+    ``save_best='mIoU'`` means what it always means. ``better/mIoU`` is the
+    higher of the two.
 
     Args:
         runner (Runner): The runner.
@@ -95,13 +96,16 @@ class TeacherStudentValLoop(ValLoop):
             metrics.update(
                 {f'{role}/{name}': value
                  for name, value in scores.items()})
-        self._tell_lag(metrics)
+        self._compare(metrics)
         return metrics
 
-    def _tell_lag(self, metrics: Dict[str, float]) -> None:
+    def _compare(self, metrics: Dict[str, float]) -> None:
         teacher, student = (metrics.get(f'{role}/mIoU')
                             for role in ('teacher', 'student'))
-        if None in (teacher, student) or student < teacher + _LAG:
+        if None in (teacher, student):
+            return
+        metrics['better/mIoU'] = max(teacher, student)
+        if student < teacher + _LAG:
             return
         self.runner.logger.warning(
             f'The student is better than the teacher (mIoU {student:.2f} and '

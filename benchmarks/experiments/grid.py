@@ -225,7 +225,11 @@ def _resolve(base: Config, content: dict, method: str, split: str,
                 f'splits[{split!r}] names a list of {part} images, but the '
                 f'config of the method {method!r} has no '
                 f'train_dataloader.dataset.{part} to read it')
-        cfg.train_dataloader.dataset[part].ann_file = ann_file
+        dataset = cfg.train_dataloader.dataset[part]
+        # Wrappers such as ClassBalancedDataset read no list themselves.
+        while 'dataset' in dataset:
+            dataset = dataset.dataset
+        dataset.ann_file = ann_file
     cfg.merge_from_dict({'randomness.seed': seed})
     cfg.pop('work_dir', None)
     cfg.custom_hooks = [

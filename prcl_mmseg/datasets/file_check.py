@@ -3,7 +3,7 @@
 import hashlib
 import os
 import zlib
-from typing import Any, BinaryIO, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from PIL import Image
 
@@ -15,6 +15,10 @@ from .pipeline_check import find_image_loader, leaf_datasets
 from .thread_map import thread_map
 
 _SAMPLE = 1024
+# How files begin; Pillow, which takes longer, tells the other formats.
+_HEADS = {
+    b'\xff\xd8\xff': 'JPEG', b'\x89PNG\r\n\x1a\n': 'PNG', b'GIF8': 'GIF'
+}
 # How files end that are whole; zeros behind that do no harm.
 _ENDS = dict(
     JPEG=b'\xff\xd9', MPO=b'\xff\xd9', PNG=b'IEND\xaeB`\x82', GIF=b';')
@@ -49,7 +53,7 @@ def check_files(
     Args:
         dataset: A dataset or a wrapper of datasets.
         key (str): Where its config stands, for the log.
-        cache (CheckCache, optional): Spares a second look at files that have
+        cache (CheckCache, optional): Spares decoding files again that have
             not changed. Defaults to None.
         decode (bool): Decode every file, which also finds damage in the
             middle. Defaults to False.
@@ -87,13 +91,16 @@ def require_files(dataset: Any, key: str) -> None:
 
 def check_file(loader: Any,
                info: dict,
-               decode: bool = False) -> Optional[FileLook]:
+               decode: bool = False,
+               cache: Optional[CheckCache] = None) -> Optional[FileLook]:
     """Look at the file of an image.
 
     Args:
         loader: The transform that loads images.
         info (dict): The data info of the image.
         decode (bool): Whether to decode it in any case. Defaults to False.
+        cache (CheckCache, optional): Knows which files could be decoded.
+            Defaults to None.
 
     Returns:
         FileLook: What was seen; None of a file that is not local.
@@ -107,6 +114,9 @@ def check_file(loader: Any,
         if fault is None and isinstance(loader, LoadMultiChannelImage):
             check_channels(loader, path)
     if fault is None and not decode:
+        return look
+    kind = f'image {loader!r}'
+    if look is not None and cache and cache.get(kind, [path]) == list(look):
         return look
     # Some readers know formats, or forgive faults, that others do not.
     try:
@@ -122,6 +132,8 @@ def check_file(loader: Any,
             f'The image {path} {fault}, and {type(loader).__name__} cannot '
             f'read it ({error.__cause__ or error}). Fetch the file again, or '
             'take it out of the data.') from error
+    if look is not None and cache:
+        cache.put(kind, [path], list(look))
     return look
 
 
@@ -167,7 +179,6 @@ class _CheckOfLeaf:
         self.cache = cache
         self.decode = decode
         self.loader = find_image_loader(dataset)
-        self.kind = f'image {self.loader!r} decode={decode}'
 
     def __call__(self, index: int) -> Optional[tuple]:
         """Path, and look or fault; None where there is no file to look at."""
@@ -177,16 +188,11 @@ class _CheckOfLeaf:
         path = info.get('img_path')
         if not isinstance(path, str):
             return None
-        known = self.cache.get(self.kind, [path])
-        if isinstance(known, list) and len(known) == len(FileLook._fields):
-            return path, (FileLook(*known), None)
         try:
-            look = check_file(self.loader, info, self.decode)
+            return path, (check_file(self.loader, info, self.decode,
+                                     self.cache), None)
         except ValueError as error:
             return path, (None, str(error))
-        if look is not None:
-            self.cache.put(self.kind, [path], look)
-        return path, (look, None)
 
 
 def _is_local(loader: Any, path: str) -> bool:
@@ -200,30 +206,32 @@ def _look(path: str) -> Tuple[Optional[FileLook], Optional[str],
                               Optional[str]]:
     """The look at a file, what seems wrong with it, and its format."""
     try:
-        with open(path, 'rb') as file:
+        with open(path, 'rb', buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
             samples = []
             for start in (0, size // 2, size - _SAMPLE):
                 file.seek(max(0, start))
                 samples.append(file.read(_SAMPLE))
-            look = FileLook(size, zlib.crc32(b''.join(samples)))
-            if size == 0:
-                return look, 'is empty (0 bytes)', None
-            if array_shape(path, samples[0]) is not None:
-                return look, None, None
-            form = _format_of(file)
-            fault = None
-            if not _has_end(form, size, samples[0], samples[-1]):
-                fault = f'is cut off or damaged: its {size} bytes do not ' \
-                        f'end like a file of {form}'
-            return look, fault, form
+        look = FileLook(size, zlib.crc32(b''.join(samples)))
+        if size == 0:
+            return look, 'is empty (0 bytes)', None
+        if array_shape(path, samples[0]) is not None:
+            return look, None, None
+        form = _format_of(path, samples[0])
+        fault = None
+        if not _has_end(form, size, samples[0], samples[-1]):
+            fault = f'is cut off or damaged: its {size} bytes do not ' \
+                    f'end like a file of {form}'
+        return look, fault, form
     except Exception as error:
         return None, f'cannot be opened ({error})', None
 
 
-def _format_of(file: BinaryIO) -> str:
-    file.seek(0)
-    with Image.open(file) as image:
+def _format_of(path: str, head: bytes) -> str:
+    for start, form in _HEADS.items():
+        if head.startswith(start):
+            return form
+    with Image.open(path) as image:
         return image.format
 
 

@@ -8,6 +8,7 @@ from mmseg.registry import DATASETS
 
 from .bad_files import unreadable_file
 from .folder_scan import scan_folder
+from .mask_reader import MaskReader
 from .pipeline_check import find_mask_loader
 from .split_list import FILE_SUFFIXES, SplitEntry, read_split
 
@@ -63,6 +64,7 @@ class SplitSegDataset(BaseSegDataset):
                  label_map: Optional[Dict[int, int]] = None,
                  lazy_init: bool = False,
                  **kwargs) -> None:
+        self._mask_reader: Optional[MaskReader] = None
         super().__init__(ann_file=ann_file, lazy_init=True, **kwargs)
         if label_map:
             self.label_map = self._checked_label_map(label_map)
@@ -119,6 +121,24 @@ class SplitSegDataset(BaseSegDataset):
                 raise
             raise ValueError(f'{reason}. Replace the file, or take it out of '
                              'the data.') from error
+
+    def get_cat_ids(self, idx: int) -> List[int]:
+        """The classes in the mask of a sample, in ascending order.
+
+        So MMEngine's ``ClassBalancedDataset`` can repeat images that show
+        rare classes. It reads the mask.
+
+        Args:
+            idx (int): Index of the sample.
+
+        Raises:
+            ValueError: If the pipeline loads no masks, or the mask cannot be
+                used.
+        """
+        if self._mask_reader is None:
+            self._mask_reader = MaskReader(self, self._source)
+        labels, _ = self._mask_reader(self.get_data_info(idx))
+        return [label for label in labels if label != self.ignore_index]
 
     def _join_prefix(self) -> None:
         given = self.ann_file

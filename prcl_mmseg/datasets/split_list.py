@@ -107,14 +107,18 @@ def _parse(content: bytes, path: str) -> List[SplitEntry]:
         raise ValueError(f'{path} is not UTF-8 text ({error}); a split list '
                          f'is a text file. {_FORMATS}') from error
     entries = []
-    lines_of: Dict[str, List[int]] = {}
+    first: Dict[str, int] = {}
+    repeated: Dict[str, List[int]] = {}
     for number, line in enumerate(_LINE_END.split(text), start=1):
         if not line.strip():
             continue
         entry = _parse_line(line.strip(), f'{path}, line {number}')
         entries.append(entry)
-        lines_of.setdefault(entry.image, []).append(number)
-    _refuse_duplicates(path, lines_of)
+        before = first.setdefault(entry.image, number)
+        if before != number:
+            repeated.setdefault(entry.image, [before]).append(number)
+    if repeated:
+        _refuse_duplicates(path, repeated)
     return entries
 
 
@@ -171,12 +175,10 @@ def _shorten(text: object) -> str:
 
 
 def _refuse_duplicates(path: str, lines_of: Dict[str, List[int]]) -> None:
-    repeated = [
+    shown = [
         f'{image} (lines {", ".join(map(str, numbers))})'
-        for image, numbers in lines_of.items() if len(numbers) > 1
+        for image, numbers in list(lines_of.items())[:5]
     ]
-    if repeated:
-        more = ', ...' if len(repeated) > 5 else ''
-        raise ValueError(
-            f'{path} lists {len(repeated)} image(s) more than once: '
-            f'{", ".join(repeated[:5])}{more}. Keep one line of each.')
+    more = ', ...' if len(lines_of) > 5 else ''
+    raise ValueError(f'{path} lists {len(lines_of)} image(s) more than once: '
+                     f'{", ".join(shown)}{more}. Keep one line of each.')

@@ -99,7 +99,7 @@ def test_validation_images_in_training_are_told(runner, scenes):
     assert '1 of 3 images of `val_dataloader.dataset` are in ' \
            '`train_dataloader.dataset.unlabeled` as well' in log
     kept = json.loads((scenes.parent / 'work/data_check.json').read_text())
-    assert sum(map(len, kept['results'].values())) == 2 + 6 + 3 + 2 + 3
+    assert sum(map(len, kept['results'].values())) == 2 + 3
 
 
 def test_test_data_are_checked(runner, scenes):

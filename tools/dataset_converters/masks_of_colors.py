@@ -27,10 +27,10 @@ def convert_colors(args: argparse.Namespace) -> None:
     lookup = np.full(256, VOID, np.uint8)
     lookup[kept] = range(len(kept))
     targets = mask_files(args, files)
-    made = thread_map(
+    made = list(thread_map(
         lambda index: save(
             lookup[nearest(read_colors(files[index]), colors.classes)],
-            targets[index]), len(files), 'Converting masks')
+            targets[index]), len(files), 'Converting masks'))
     finish(args, made, [names[number] for number in kept],
            [colors.classes[number] for number in kept], {
                'colour': [' '.join(map(str, colors.classes[number]))

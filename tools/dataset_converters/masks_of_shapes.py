@@ -39,14 +39,14 @@ def convert_shapes(args: argparse.Namespace) -> None:
     labels = [shape.label for image in images for shape in image.shapes]
     numbers = class_numbers(labels, args.rest, args.classes, args.void)
     targets = mask_files(args, [image.path for image in images])
-    thread_map(lambda index: check_size(images[index]), len(images),
-               'Checking the sizes of images')
+    list(thread_map(lambda index: check_size(images[index]), len(images),
+                    'Checking the sizes of images'))
 
     def make(index: int) -> Made:
         mask, overlap = draw(images[index], numbers, args)
         return save(mask, targets[index], overlap)
 
-    made = thread_map(make, len(images), 'Drawing masks')
+    made = list(thread_map(make, len(images), 'Drawing masks'))
     classes = class_names(numbers)
     count = Counter(labels)
     colors = distinct_colors(len(classes), args.rest == classes[0])

@@ -2,15 +2,17 @@
 """Fitting a plain mmseg segmentor config to the data it will see."""
 import copy
 import logging
-from typing import Any, Iterator, Optional, Tuple
+from typing import Any, Iterator, List, Optional, Tuple
 
 from mmengine.logging import print_log
 from mmseg.models.decode_heads import STDCHead
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.segmentors import (CascadeEncoderDecoder, DepthEstimator,
                                      EncoderDecoder)
+from mmseg.models.losses.utils import get_class_weight
 
 from ..decode_heads import ProbabilisticDecodeHead
+from ...value_check import check_number
 from ..registered import as_list, registered_class
 from .input_size import fit_input_size
 from .timm_filling import fill_from_timm
@@ -25,7 +27,8 @@ def adapt_segmentor(segmentor: dict,
     So that changing the ``_base_`` entry of the model is all it takes, the
     numbers that depend on the data are not looked for in the model's file,
     and what a model's file leaves out of a backbone of timm is filled in.
-    Class weights for another number of classes are dropped, with a warning.
+    Class weights in a file are read; those that the config lists for another
+    number of classes are dropped, with a warning.
 
     Args:
         segmentor (dict): Config of an mmseg segmentor.
@@ -54,7 +57,7 @@ def adapt_segmentor(segmentor: dict,
         # The two classes of a boundary head are those of boundaries.
         if not issubclass(registered_class(head), STDCHead):
             head['num_classes'] = num_classes
-            _drop_class_weights(head, num_classes)
+            _adapt_class_weights(head, num_classes)
     preprocessor = segmentor.get('data_preprocessor') or data_preprocessor
     if preprocessor is None:
         raise ValueError(
@@ -119,10 +122,13 @@ def _heads(segmentor: dict) -> Iterator[dict]:
             yield head.get('head', head)
 
 
-def _drop_class_weights(head: dict, num_classes: int) -> None:
+def _adapt_class_weights(head: dict, num_classes: int) -> None:
     for loss in as_list(head.get('loss_decode')):
         weights = loss.get('class_weight')
-        if isinstance(weights, (list, tuple)) and len(weights) != num_classes:
+        if isinstance(weights, str):
+            # An exported config shall not need the file.
+            loss['class_weight'] = _read_weights(weights, num_classes)
+        elif isinstance(weights, (list, tuple)) and len(weights) != num_classes:
             print_log(
                 f'class_weight of {_name(head)} has {len(weights)} values, '
                 f'but there are {num_classes} classes: it is not used. Give '
@@ -130,6 +136,22 @@ def _drop_class_weights(head: dict, num_classes: int) -> None:
                 logger='current',
                 level=logging.WARNING)
             loss['class_weight'] = None
+
+
+def _read_weights(path: str, num_classes: int) -> List[float]:
+    try:
+        weights = [float(weight) for weight in get_class_weight(path)]
+    except (OSError, TypeError, ValueError) as error:
+        raise ValueError(
+            f'class_weight={path!r} cannot be read ({error}). Give a list of '
+            f'{num_classes} numbers, or a file that holds one; '
+            'tools/analysis_tools/class_weights.py writes it') from error
+    if len(weights) != num_classes:
+        raise ValueError(f'class_weight={path!r} holds {len(weights)} '
+                         f'numbers, but there are {num_classes} classes')
+    for weight in weights:
+        check_number(f'class_weight={path!r}: a weight', weight, 0)
+    return weights
 
 
 def _name(cfg: dict) -> str:

@@ -184,6 +184,24 @@ def test_class_weights_of_other_classes_are_dropped(caplog):
     assert weighted['class_weight'] == [1.0, 2.0, 3.0]
 
 
+@pytest.mark.parametrize('content, message', [
+    ('[1, 2.5, 0]', None), ('[1, 2]', 'holds 2 numbers'),
+    ('[1, -2, 3]', '-2'), ('[1, NaN, 3]', 'nan'), ('{', 'cannot be read'),
+    ('{"a": 1}', 'cannot be read'), (None, 'cannot be read')])
+def test_class_weights_from_a_file(content, message, tmp_path):
+    path = tmp_path / 'weights.json'
+    if content is not None:
+        path.write_text(content)
+    loss = dict(type='CrossEntropyLoss', class_weight=str(path))
+    network = tiny.segmentor(decode_head=tiny.fcn_head(loss_decode=loss))
+    if message is None:
+        adapted = adapt_segmentor(network, 3)['decode_head']['loss_decode']
+        assert adapted['class_weight'] == [1.0, 2.5, 0.0]
+        return
+    with pytest.raises(ValueError, match=f'weights.json.*{message}'):
+        adapt_segmentor(network, 3)
+
+
 def test_the_last_dense_head_of_a_cascade_is_wrapped():
     head = dict(type='ProbabilisticDecodeHead', embed_dims=6)
     types = [head['type'] for head in make_probabilistic(

@@ -128,7 +128,8 @@ def _adapt_class_weights(head: dict, num_classes: int) -> None:
         if isinstance(weights, str):
             # An exported config shall not need the file.
             loss['class_weight'] = _read_weights(weights, num_classes)
-        elif isinstance(weights, (list, tuple)) and len(weights) != num_classes:
+        elif (isinstance(weights, (list, tuple))
+              and len(weights) != num_classes):
             print_log(
                 f'class_weight of {_name(head)} has {len(weights)} values, '
                 f'but there are {num_classes} classes: it is not used. Give '

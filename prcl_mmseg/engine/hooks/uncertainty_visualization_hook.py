@@ -1,11 +1,13 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from typing import Dict, List, Optional
 
+import numpy as np
 from mmengine.dataset import Compose
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.hooks.hook import DATA_BATCH
 from mmengine.runner import Runner
+from mmengine.visualization import MLflowVisBackend
 from mmseg.registry import HOOKS
 
 from ...datasets.pipeline_check import leaf_datasets, without_masks
@@ -105,5 +107,13 @@ class UncertaintyVisualizationHook(Hook):
                 metainfo['classes'],
                 metainfo['palette'],
                 finding=finding)
-            runner.visualizer.add_image(
-                f'uncertainty_{name}', sheet, step=runner.iter + 1)
+            _add_image(runner, f'uncertainty_{name}', sheet)
+
+
+def _add_image(runner: Runner, name: str, image: np.ndarray) -> None:
+    step = runner.iter + 1
+    for backend in runner.visualizer._vis_backends.values():
+        # MLflow takes the name for that of a file, and forgets the step.
+        title = f'{name}_{step}.png' if isinstance(
+            backend, MLflowVisBackend) else name
+        backend.add_image(title, image, step=step)

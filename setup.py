@@ -65,7 +65,6 @@ setup(
     keywords='semantic segmentation, semi-supervised learning, contrastive '
     'learning, uncertainty',
     classifiers=[
-        'License :: OSI Approved :: Apache Software License',
         'Operating System :: OS Independent',
         'Programming Language :: Python :: 3',
         'Topic :: Scientific/Engineering :: Artificial Intelligence',

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from mmengine.registry import Registry
 from mmseg import registry
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import prcl_mmseg
 
@@ -72,3 +74,27 @@ def test_any_part_imports_first_and_compiled_operators_are_not_feigned():
                             cwd=ROOT, capture_output=True, text=True,
                             timeout=300)
     assert result.returncode == 0, result.stderr[-2000:]
+
+
+@pytest.mark.parametrize('stack, files', [
+    ('default', ('mminstall', 'runtime', 'tests', 'optional', 'docs')),
+    ('openmmlab', ('mminstall-openmmlab', 'runtime', 'tests', 'optional',
+                   'docs'))])
+def test_the_locked_versions_are_those_that_are_wanted(stack, files):
+    folder = ROOT / 'requirements'
+    locked = {
+        canonicalize_name(name): version
+        for name, _, version in (
+            line.partition('==')
+            for line in (folder / f'lock/{stack}.txt').read_text().split('\n'))
+        if version
+    }
+    for file in files:
+        for line in (folder / f'{file}.txt').read_text().splitlines():
+            if not line or line.startswith('#'):
+                continue
+            wanted = Requirement(line)
+            name = canonicalize_name(wanted.name)
+            # It comes with Python; the lock limits it where need be.
+            if name != 'setuptools':
+                assert wanted.specifier.contains(locked[name]), line

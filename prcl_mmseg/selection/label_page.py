@@ -7,9 +7,10 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
+from torch import Tensor
 
 from ..visualization import displayable
-from ..visualization.shrink import fit_size
+from ..visualization.shrink import fit_size, shrink
 from ..visualization.uncertainty_sheet import colorize
 from .page_template import CARD, CHIP, MODE, PAGE, PICTURE, SCALE
 from .predictor import ImagePrediction
@@ -71,16 +72,21 @@ class PagePictures:
         size = fit_size(height, width, _MAX_SIDE)
         image = cv2.resize(
             displayable(prediction.image), size, interpolation=cv2.INTER_AREA)
-        label = _resize(prediction.label, size).astype(int)
+
+        def near(data: Tensor) -> np.ndarray:
+            return shrink(data.numpy(), size, cv2.INTER_NEAREST)
+
+        label = near(prediction.label).astype(int)
         self.classes.update(np.unique(label).tolist())
         gray = image.mean(axis=2, keepdims=True)
         pictures = dict(
             image=image,
             prediction=0.45 * gray + 0.55 * colorize(label, self.palette))
         if prediction.doubt is not None:
+            heat = self._heat(near(prediction.doubt))
             pictures['doubt'] = np.where(
-                _resize(prediction.area, size)[..., None] > 0, 0.4 * gray +
-                0.6 * self._heat(_resize(prediction.doubt, size)), gray)
+                near(prediction.area)[..., None] > 0,
+                0.4 * gray + 0.6 * heat, gray)
         sources = {}
         for name, picture in pictures.items():
             sources[name] = f'{FOLDER}/{number:04d}_{name}.jpg'
@@ -162,9 +168,3 @@ def _cards(cards: Sequence[Card]) -> List[str]:
 def _fill(template: str, **values: object) -> str:
     return Template(template).substitute(
         {name: escape(str(value)) for name, value in values.items()})
-
-
-def _resize(data, size: Tuple[int, int]) -> np.ndarray:
-    """A map (H, W) at (width, height); the nearest value, in fp32."""
-    return cv2.resize(
-        data.float().numpy(), size, interpolation=cv2.INTER_NEAREST)

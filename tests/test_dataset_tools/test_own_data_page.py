@@ -1,5 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """The page about own data, followed to the letter on generated data."""
+import json
 import os
 import re
 import shlex
@@ -101,10 +102,26 @@ def test_every_step_works(project, run_tool, monkeypatch):
             assert re.search(r'crack: 8, [1-9]', result.out)
         if 'check' in words:
             assert '0 problem(s)' in result.out
-    assert done[0] == 'cp' and done[-2:] == [
-        'tools/train.py', 'tools/test.py'
+    assert done[0] == 'cp' and done[-3:] == [
+        'tools/train.py', 'tools/test.py',
+        'tools/analysis_tools/class_weights.py'
     ]
     assert len(list((project / 'painted').rglob('*.png'))) == 6
+    losses = set()
+    for number, change in enumerate(blocks('python')):
+        path = project / f'rare_{number}.py'
+        path.write_text(config + change + SHORT)
+        monkeypatch.setattr(SegLocalVisualizer, '_instance_dict',
+                            OrderedDict())
+        result = run_tool('tools/train.py', path, '--cfg-options',
+                          'train_cfg.max_iters=1', 'train_cfg.val_interval=2',
+                          'default_hooks.logger.interval=1')
+        assert not result.failed, (change, result.out, result.error)
+        scalars, = (project / f'work_dirs/rare_{number}').rglob(
+            'scalars.json')
+        losses.add(json.loads(scalars.read_text().splitlines()[0])['loss'])
+    # Each changes something.
+    assert len(losses) == 4
 
 
 def recipes() -> list:

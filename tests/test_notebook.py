@@ -29,7 +29,7 @@ def test_the_notebook_runs(tmp_path):
     assert result.returncode == 0, result.stdout[-3000:]
     written = tmp_path / 'work_dirs/notebook'
     assert len(list((written / 'predictions/overlays').iterdir())) > 4
-    assert (written / 'mobilenet/iter_20.pth').is_file()
+    assert (written / 'resnet10t/iter_20.pth').is_file()
 
 
 def test_the_notebook_was_executed_to_its_end():

@@ -17,7 +17,8 @@ def fill_from_timm(segmentor: dict) -> None:
 
     - ``out_indices``, and arguments that let it take images of any size;
     - ``in_channels`` of the neck, or of heads without a neck, and
-      ``c1_in_channels``;
+      ``c1_in_channels``; where there are fewer than four maps, ``num_outs``,
+      ``in_index`` and ``feature_strides``, too;
     - ``mean`` and ``std`` of the preprocessor, and, for a pyramid, a
       ``size_divisor`` of its largest stride: some take nothing else.
 
@@ -65,14 +66,28 @@ def _connect(segmentor: dict, levels: TimmLevels) -> None:
             norm_cfg=_norm_cfg(segmentor))
     elif neck is not None:
         neck.setdefault('in_channels', channels)
+        if 'num_outs' in neck:
+            neck['num_outs'] = min(neck['num_outs'], len(channels))
         channels = [neck.get('out_channels')] * neck.get(
             'num_outs', len(channels))
     for head in _open_heads(segmentor):
+        _fit_index(head, len(channels))
         index = head.get('in_index', -1)
         head['in_channels'] = [channels[i] for i in index] if isinstance(
             index, (list, tuple)) else channels[index]
         if 'c1_channels' in head:
             head.setdefault('c1_in_channels', channels[0])
+
+
+def _fit_index(head: dict, count: int) -> None:
+    """Let a head for four maps take as many as there are."""
+    index = head.get('in_index', -1)
+    if isinstance(index, (list, tuple)):
+        head['in_index'] = [i for i in index if i < count]
+        if 'feature_strides' in head:
+            head['feature_strides'] = head['feature_strides'][:count]
+    elif index >= count:
+        head['in_index'] = count - 1
 
 
 def _open_places(segmentor: dict) -> bool:

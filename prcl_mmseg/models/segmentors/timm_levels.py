@@ -34,11 +34,12 @@ class TimmLevels(NamedTuple):
 
 
 def find_levels(model_name: str, given: Dict[str, Any]) -> TimmLevels:
-    """Choose four feature maps of a backbone of timm.
+    """Choose four feature maps of a backbone of timm, or two or three.
 
-    Of a pyramid they are the last map of each of the four largest strides, of
-    a plain ViT four maps at even distances, the last one included. Nothing is
-    computed and no weights are made or loaded for it.
+    Of a pyramid they are the last map of each of the four largest strides; of
+    fewer, if there are no four of which each doubles the one before. Of a
+    plain ViT they are four maps at even distances, the last one included.
+    Nothing is computed and no weights are made or loaded for it.
 
     Args:
         model_name (str): Name of a model of timm.
@@ -65,7 +66,7 @@ def find_levels(model_name: str, given: Dict[str, Any]) -> TimmLevels:
         raise ValueError(
             f'model.segmentor.backbone.model_name={model_name!r} has feature '
             f'maps of the strides {strides}, of which '
-            f'{given.get("out_indices") or "four that double"} cannot be '
+            f'{given.get("out_indices") or "two that double"} cannot be '
             'taken; use another model, or give out_indices, and in_channels '
             'of the heads')
     if str(getattr(network, 'output_fmt', 'NCHW')).endswith('NHWC'):
@@ -125,7 +126,7 @@ def _build(model_name: str, given: Dict[str, Any]) -> tuple:
 
 
 def _choose(strides: List[int]) -> Optional[List[int]]:
-    """Numbers of four maps; None if there are no four that fit."""
+    """Numbers of the maps; None if there are none that fit."""
     if len(set(strides)) == 1:
         step = len(strides) / _NUM_LEVELS
         if step < 1:
@@ -133,7 +134,6 @@ def _choose(strides: List[int]) -> Optional[List[int]]:
         return [int(step * (place + 1)) - 1 for place in range(_NUM_LEVELS)]
     last = {stride: index for index, stride in enumerate(strides)}
     levels = sorted(last)[-_NUM_LEVELS:]
-    doubled = all(2 * one == two for one, two in zip(levels, levels[1:]))
-    if len(levels) < _NUM_LEVELS or not doubled:
-        return None
-    return [last[stride] for stride in levels]
+    while any(2 * one != two for one, two in zip(levels, levels[1:])):
+        levels.pop(0)
+    return [last[stride] for stride in levels] if len(levels) > 1 else None

@@ -52,13 +52,14 @@ def test_maps_are_as_told(name):
 
 
 @pytest.mark.parametrize('file', ['fpn', 'segformer', 'deeplabv3plus'])
-@pytest.mark.parametrize('name', ['test_resnet', 'test_vit'])
+# Four maps, a plain ViT, three maps.
+@pytest.mark.parametrize('name', ['test_resnet', 'test_vit', 'shvit_s1'])
 def test_networks_train_predict_and_export(file, name):
     method = Config.fromfile(CONFIGS / 'methods/prcl.py').method
     result = check_model(config_of(file, name), method, (45, 45), 5)
     assert result['reason'] is None
     assert result['export']
-    # DeepLabV3+ reads two of the four maps.
+    # DeepLabV3+ reads two of the maps.
     unused = 2 if (file, name) == ('deeplabv3plus', 'test_vit') else 0
     assert result['unused'] == unused
 
@@ -80,6 +81,18 @@ def test_what_is_filled_in():
     assert cfg['backbone']['out_indices'] == (2, 5, 8, 11)
     assert cfg['neck']['type'] == 'Feature2Pyramid'
     assert cfg['decode_head']['in_channels'] == [192] * 4
+
+
+def test_fewer_than_four_maps():
+    assert find_levels('shvit_s1', {}).strides == (16, 32, 64)
+    assert find_levels('sequencer2d_s', {}).strides == (7, 14)
+    cfg = adapted('fpn', 'shvit_s1')
+    assert cfg['neck']['num_outs'] == 3
+    assert cfg['decode_head']['in_index'] == [0, 1, 2]
+    assert cfg['decode_head']['feature_strides'] == [4, 8, 16]
+    assert cfg['data_preprocessor']['size'] == (64, 64)
+    cfg = adapted('deeplabv3plus', 'shvit_s1')
+    assert cfg['decode_head']['in_index'] == 2
 
 
 def test_normalization():
@@ -107,7 +120,7 @@ def test_what_the_config_gives_remains():
 
 @pytest.mark.parametrize('name, words', [
     ('convnext_tinny', "no such model; similar names are .*convnext_tiny"),
-    ('nest_tiny', r'strides \[4, 8, 16\]'),
+    ('crossvit_tiny_240', r'strides \[12, 12, 12, 17, 17, 17\]'),
     ('test_resnet', r'\(7,\) cannot be taken'),
 ])
 def test_what_does_not_fit_is_told(name, words):

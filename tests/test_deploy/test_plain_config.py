@@ -20,6 +20,12 @@ CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 TEACHER = dict(type='EMATeacher')
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch, tmp_path) -> None:
+    """Where there are no data, whose names would go into a list."""
+    monkeypatch.chdir(tmp_path)
+
+
 def semi_config(network: dict, **settings) -> dict:
     contrast = dict(
         type='PrototypeContrast',

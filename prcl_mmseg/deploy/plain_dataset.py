@@ -86,7 +86,8 @@ def plain_dataset(dataset: dict, list_file: str) -> dict:
                   if dataset.get('label_map') else
                   'a choice of the classes (metainfo.classes)')
         raise NoPlainDataset(
-            f"{dataset['type']} has {reason}, which BaseSegDataset cannot")
+            f"{dataset['type']} has {reason}, "
+            "which BaseSegDataset does not support")
     layout = find_layout([built.get_data_info(i) for i in range(len(built))])
     path = Path(list_file)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -32,6 +32,14 @@ def test_contrast_loss(tmp_path):
         assert row['peak_extra_mib'] >= 0
 
 
+def test_many_images(tmp_path):
+    rows = run('many_images.py', tmp_path / 'rows.json', '--count', '300')
+    assert [row['source'] for row in rows] == ['list', 'folder']
+    for row in rows:
+        assert row['images'] == 300
+        assert row['seconds_build'] > 0 and row['seconds_check'] > 0
+
+
 def test_train_step(tmp_path):
     methods = ('supervised', 'mean_teacher', 'prcl', 'unimatch+contrast',
                'unimatch_v2')

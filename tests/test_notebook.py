@@ -40,6 +40,6 @@ def test_the_notebook_was_executed_to_its_end():
     outputs = [output for cell in cells for output in cell['outputs']]
     assert not [output for output in outputs
                 if output['output_type'] == 'error']
-    assert sum('image/png' in output.get('data', {})
+    assert sum(bool({'image/png', 'image/jpeg'} & set(output.get('data', ())))
                for output in outputs) == 3
     assert str(ROOT) not in NOTEBOOK.read_text()

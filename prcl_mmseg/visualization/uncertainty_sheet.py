@@ -90,7 +90,7 @@ COLUMNS: Dict[str, Column] = dict(
     pseudo_label=Column(
         'pseudo-label',
         lambda panel, palette: colorize(panel.pseudo_label, palette)),
-    variance=Column('probability', lambda panel, _: panel.variance,
+    variance=Column('σ²', lambda panel, _: panel.variance,
                     'σ² (red: large)', 'turbo'),
     error=Column('error (red: wrong)', _paint_error),
     confidence=Column('confidence', lambda panel, _: panel.confidence,

@@ -28,8 +28,9 @@ methods = {
         config=config,
         cfg_options={
             f'{head}.loss_decode':
+            # Of each class by itself; mmseg's DiceLoss takes all together.
             [cross_entropy,
-             dict(type='DiceLoss', loss_weight=1.0)]
+             dict(type='TverskyLoss', alpha=0.5, beta=0.5)]
         }),
     'class_balanced':
     dict(config='configs/mean_teacher_class_balanced_msrc.py')

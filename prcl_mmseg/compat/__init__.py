@@ -5,6 +5,7 @@ Importing this needs no OpenMMLab package, so that a missing one can be named.
 """
 from .any_image import infer_on_any_image
 from .checkpoints import load_checkpoints_safely
+from .class_weights import weigh_labelled_pixels_only
 from .compiled_ops import find_missing_ops, replace_missing_ops
 from .config_bases import resolve_mmseg_bases
 from .dependencies import check_dependencies
@@ -16,5 +17,5 @@ __all__ = [
     'UNFINISHED', 'check_dependencies', 'find_missing_ops',
     'import_quietly', 'infer_on_any_image', 'load_checkpoints_safely',
     'name_layers_plainly', 'replace_missing_ops', 'resolve_mmseg_bases',
-    'whole_file', 'write_files_whole'
+    'weigh_labelled_pixels_only', 'whole_file', 'write_files_whole'
 ]

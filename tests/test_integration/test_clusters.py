@@ -71,7 +71,7 @@ def start(write_config, tmp_path):
 
 
 def end(process: subprocess.Popen, code: int = 0) -> str:
-    out, _ = process.communicate(timeout=600)
+    out, _ = process.communicate(timeout=300)
     assert process.returncode == code, out[-3000:]
     return out
 

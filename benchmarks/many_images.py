@@ -4,7 +4,6 @@
 Writes so many small JPEG files, lists or scans them, and checks them all as
 PreflightHook does. The files lie in 1000 per folder.
 """
-import sys
 import tempfile
 from pathlib import Path
 
@@ -65,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -65,7 +65,7 @@ def check_files(
     looks: Dict[str, Optional[FileLook]] = {}
     faults: Dict[str, str] = {}
     for leaf in leaf_datasets(dataset):
-        check = _CheckOfLeaf(leaf, cache or CheckCache(), decode)
+        check = _CheckOfLeaf(leaf, cache, decode)
         found = thread_map(check, len(leaf),
                            f'Checking the images of `{key}`')
         for path, (look, fault) in filter(None, found):
@@ -173,7 +173,7 @@ def shared_files(
 class _CheckOfLeaf:
     """Checks the image of an index."""
 
-    def __init__(self, dataset: Any, cache: CheckCache,
+    def __init__(self, dataset: Any, cache: Optional[CheckCache],
                  decode: bool) -> None:
         self.dataset = dataset
         self.cache = cache

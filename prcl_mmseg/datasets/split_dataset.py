@@ -1,5 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 import os.path as osp
+from functools import cached_property
 from typing import Dict, List, Optional, Tuple
 
 import numpy as np
@@ -64,7 +65,6 @@ class SplitSegDataset(BaseSegDataset):
                  label_map: Optional[Dict[int, int]] = None,
                  lazy_init: bool = False,
                  **kwargs) -> None:
-        self._mask_reader: Optional[MaskReader] = None
         super().__init__(ann_file=ann_file, lazy_init=True, **kwargs)
         if label_map:
             self.label_map = self._checked_label_map(label_map)
@@ -135,10 +135,12 @@ class SplitSegDataset(BaseSegDataset):
             ValueError: If the pipeline loads no masks, or the mask cannot be
                 used.
         """
-        if self._mask_reader is None:
-            self._mask_reader = MaskReader(self, self._source)
         labels, _ = self._mask_reader(self.get_data_info(idx))
         return [label for label in labels if label != self.ignore_index]
+
+    @cached_property
+    def _mask_reader(self) -> MaskReader:
+        return MaskReader(self, self._source)
 
     def _join_prefix(self) -> None:
         given = self.ann_file

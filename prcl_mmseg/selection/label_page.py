@@ -70,8 +70,7 @@ class PagePictures:
         """
         height, width = prediction.label.shape
         size = fit_size(height, width, _MAX_SIDE)
-        image = cv2.resize(
-            displayable(prediction.image), size, interpolation=cv2.INTER_AREA)
+        image = shrink(displayable(prediction.image), size, cv2.INTER_AREA)
 
         def near(data: Tensor) -> np.ndarray:
             return shrink(data.numpy(), size, cv2.INTER_NEAREST)

@@ -248,6 +248,14 @@ def test_mat(photographs, run_tool, tmp_path):
                           photographs, '--out', tmp_path / 'other')
         assert words in result.error and 'a.mat' in result.error
 
+    # A matrix that cannot be used is told before any mask is written.
+    io_of.savemat(folder / 'a.mat', dict(groundtruth=mask))
+    io_of.savemat(folder / 'b.mat', dict())
+    result = run_tool('to_masks.py', 'mat', folder, '--images', photographs,
+                      '--out', tmp_path / 'other')
+    assert 'b.mat' in result.error
+    assert not list((tmp_path / 'other').rglob('*.png'))
+
 
 LABELME_FAULTS = {
     'differ by capitals': [shape('car', CAR), shape('Car ', CAR)],

@@ -16,8 +16,9 @@ def convert_mat(args: argparse.Namespace) -> None:
     """Take the numbers as they are."""
     files = files_of(args.source, ('.mat', ))
     targets = mask_files(args, files)
-    masks = thread_map(lambda index: read_mat(files[index], args.key),
-                       len(files), 'Reading matrices')
+    # All of them, before the first mask is written.
+    masks = list(thread_map(lambda index: read_mat(files[index], args.key),
+                            len(files), 'Reading matrices'))
     made = [save(mask, target) for mask, target in zip(masks, targets)]
     pixels = sum(image.pixels for image in made)
     names = [f'class_{number}'

@@ -7,12 +7,12 @@ from typing import Any, Iterator, List, Optional, Tuple
 from mmengine.logging import print_log
 from mmseg.models.decode_heads import STDCHead
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.models.losses.utils import get_class_weight
 from mmseg.models.segmentors import (CascadeEncoderDecoder, DepthEstimator,
                                      EncoderDecoder)
-from mmseg.models.losses.utils import get_class_weight
 
-from ..decode_heads import ProbabilisticDecodeHead
 from ...value_check import check_number
+from ..decode_heads import ProbabilisticDecodeHead
 from ..registered import as_list, registered_class
 from .input_size import fit_input_size
 from .timm_filling import fill_from_timm

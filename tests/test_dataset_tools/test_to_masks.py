@@ -228,7 +228,7 @@ def test_colors_that_were_smeared(painted, photographs, run_tool, tmp_path):
     assert 'near to that of a class' in result.out
 
 
-def test_mat(photographs, run_tool, tmp_path):
+def test_mat(photographs, run_tool, tmp_path, monkeypatch):
     io_of = pytest.importorskip('scipy.io')
     folder = tmp_path / 'matrices'
     folder.mkdir()
@@ -251,6 +251,7 @@ def test_mat(photographs, run_tool, tmp_path):
     # A matrix that cannot be used is told before any mask is written.
     io_of.savemat(folder / 'a.mat', dict(groundtruth=mask))
     io_of.savemat(folder / 'b.mat', dict())
+    monkeypatch.setattr('prcl_mmseg.datasets.thread_map._CHUNK', 1)
     result = run_tool('to_masks.py', 'mat', folder, '--images', photographs,
                       '--out', tmp_path / 'other')
     assert 'b.mat' in result.error

@@ -26,10 +26,10 @@ def fit_input_size(segmentor: dict, preprocessor: dict,
     Crops are padded up to whole patches of a ViT, whose logits would
     otherwise be those of a larger image, to what a UNet can halve, and to
     multiples of the preprocessor's ``size_divisor``; so are test images and
-    windows. The position embeddings of BEiT and MAE have one size: they take
-    it from the crop and predict in windows of it. LRASPPHead averages large
-    windows, so test images are padded to one. All other networks take what
-    they get.
+    windows. BEiT, MAE and some networks of timm are built for images of one
+    size: they take it from the crop and predict in windows of it. LRASPPHead
+    averages large windows, so test images are padded to one. All other
+    networks take what they get.
 
     Args:
         segmentor (dict): Config of an mmseg segmentor.
@@ -46,7 +46,8 @@ def fit_input_size(segmentor: dict, preprocessor: dict,
         preprocessor.pop('size_divisor', None) or 1)
     crop_size = _round_up(crop_size, divisor)
     preprocessor['size'] = crop_size
-    if issubclass(backbone_class, BEiT):
+    has_one_size = _has_one_size(backbone, backbone_class)
+    if has_one_size:
         backbone['img_size'] = crop_size
         _predict_in_windows(segmentor, crop_size)
     test_cfg = segmentor.get('test_cfg') or {}
@@ -56,7 +57,7 @@ def fit_input_size(segmentor: dict, preprocessor: dict,
         test_cfg.update(
             crop_size=_round_up(_pair(test_cfg['crop_size']), divisor),
             stride=_pair(test_cfg['stride']))
-    if issubclass(backbone_class, BEiT):
+    if has_one_size:
         # A window of a smaller image would be smaller, too.
         padding = dict(size=crop_size)
     if _has_lraspp(segmentor):
@@ -81,6 +82,11 @@ def _divisor(backbone: dict, backbone_class: type) -> int:
                 for parameters in (inspect.signature(base).parameters
                                    for base in bases)
                 if 'patch_size' in parameters)
+
+
+def _has_one_size(backbone: dict, backbone_class: type) -> bool:
+    return issubclass(backbone_class, BEiT) or (
+        'img_size' in backbone and backbone['img_size'] is None)
 
 
 def _predict_in_windows(segmentor: dict, window: Size) -> None:

@@ -16,6 +16,7 @@ from ..data_preprocessors import SemiSegDataPreprocessor
 from ..decode_heads import embedding_head, unwrap_heads
 from .ema_teacher import copy_weights
 from .load_check import LoadCheck, learned
+from .timm_levels import check_weights_fit
 
 
 class SegmentorWithRoles(BaseSegmentor):
@@ -254,7 +255,11 @@ def _take(state_dict: dict,
 
 
 def _build_network(segmentor: dict) -> EncoderDecoder:
-    network = MODELS.build(segmentor)
+    try:
+        network = MODELS.build(segmentor)
+    except RuntimeError as error:
+        check_weights_fit(segmentor, error)
+        raise
     missing = find_missing_ops(network)
     if missing is not None:
         raise ValueError(

@@ -15,12 +15,13 @@ _OWN = {'type', 'model_name', 'features_only', 'pretrained', 'checkpoint_path',
 def fill_from_timm(segmentor: dict) -> None:
     """Fill in what depends on the name of a backbone of timm, in place.
 
-    - ``out_indices``, and arguments that let it take images of any size;
+    - ``out_indices``, and arguments that let it take images of any size, or
+      ``img_size=None``, for :func:`fit_input_size` to fill in;
     - ``in_channels`` of the neck, or of heads without a neck, and
       ``c1_in_channels``; where there are fewer than four maps, ``num_outs``,
       ``in_index`` and ``feature_strides``, too;
-    - ``mean`` and ``std`` of the preprocessor, and, for a pyramid, a
-      ``size_divisor`` of its largest stride: some take nothing else.
+    - ``mean`` and ``std`` of the preprocessor, and a ``size_divisor`` of the
+      largest stride: some take nothing else.
 
     What the config gives remains. A plain ViT, whose maps all have one size,
     gets mmseg's ``Feature2Pyramid`` as its neck in place of the one that
@@ -48,7 +49,7 @@ def fill_from_timm(segmentor: dict) -> None:
         name,
         {key: backbone[key] for key in backbone.keys() - _OWN})
     backbone.update(levels.options, out_indices=levels.out_indices)
-    if preprocessor and not levels.is_plain:
+    if preprocessor:
         preprocessor.setdefault('size_divisor', max(levels.strides))
     _connect(segmentor, levels)
 

@@ -1,13 +1,16 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """What timm knows of its backbones, for configs that name one and no more."""
 import difflib
+import re
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import torch
+from torch import nn
+
+from ...value_check import listed
 
 # Arguments that let networks of timm take images of any size.
-_ANY_SIZE = (dict(dynamic_img_size=True, dynamic_img_pad=True),
-             dict(strict_img_size=False), dict())
+_ANY_SIZE = (dict(dynamic_img_size=True), dict(strict_img_size=False), dict())
 _NUM_LEVELS = 4
 
 
@@ -20,6 +23,8 @@ class TimmLevels(NamedTuple):
         strides (tuple[int]): Pixels of the image for one of theirs; all the
             same in a plain ViT, else each twice the one before.
         options (dict): Arguments of ``timm.create_model`` that the maps need.
+            ``img_size=None`` among them stands for the size of all images,
+            where the network is built for one.
     """
 
     out_indices: Tuple[int, ...]
@@ -39,7 +44,8 @@ def find_levels(model_name: str, given: Dict[str, Any]) -> TimmLevels:
     Of a pyramid they are the last map of each of the four largest strides; of
     fewer, if there are no four of which each doubles the one before. Of a
     plain ViT they are four maps at even distances, the last one included.
-    Nothing is computed and no weights are made or loaded for it.
+    The network is tried on PyTorch's meta device for it: nothing is computed,
+    and no weights are made or loaded.
 
     Args:
         model_name (str): Name of a model of timm.
@@ -72,6 +78,9 @@ def find_levels(model_name: str, given: Dict[str, Any]) -> TimmLevels:
     if str(getattr(network, 'output_fmt', 'NCHW')).endswith('NHWC'):
         # Only this way timm puts the channels in front.
         options['feature_cls'] = 'getter'
+    if 'img_size' not in given and _has_one_size(model_name, given, network,
+                                                 max(strides)):
+        options['img_size'] = None
     return TimmLevels(
         tuple(indices), tuple(infos[index]['num_chs'] for index in indices),
         tuple(strides[index] for index in indices), options)
@@ -90,6 +99,26 @@ def normalization(model_name: str) -> Dict[str, List[float]]:
         name: [round(255 * value, 3) for value in getattr(config, name)]
         for name in ('mean', 'std')
     }
+
+
+def check_weights_fit(segmentor: dict, error: RuntimeError) -> None:
+    """Explain an error of building a segmentor, if it is that of weights.
+
+    Raises:
+        ValueError: If a backbone of timm cannot load its pretrained weights.
+            Those of a network for images of one size often fit no other.
+    """
+    name = segmentor['backbone'].get('model_name')
+    faults = re.findall(r'size mismatch for (\S+):', str(error))
+    if name is None or not faults:
+        return
+    import timm
+    size = timm.get_pretrained_cfg(name).input_size[1:]
+    raise ValueError(
+        f'the pretrained weights of model.segmentor.backbone.model_name='
+        f'{name!r} do not fit its {listed(faults)}. They were trained on '
+        f'images of {size} (height, width): set model.crop_size and both '
+        'training crops to it, or give other weights') from error
 
 
 def _check_name(model_name: str) -> None:
@@ -111,18 +140,44 @@ def _check_name(model_name: str) -> None:
 
 def _build(model_name: str, given: Dict[str, Any]) -> tuple:
     """The network without weights, and what else it was built with."""
-    import timm
-    given = {key: given[key] for key in given.keys() - {'out_indices'}}
     for options in _ANY_SIZE:
         options = {key: options[key] for key in options.keys() - given.keys()}
         try:
-            with torch.device('meta'):
-                return timm.create_model(model_name, **given,
-                                         **options), options
+            return _create(model_name, {**given, **options}), options
         except TypeError as error:
             if not options:
                 raise RuntimeError(error) from None
     raise AssertionError('the last options are none')
+
+
+def _create(model_name: str, options: Dict[str, Any]) -> nn.Module:
+    import timm
+    options = {key: options[key] for key in options.keys() - {'out_indices'}}
+    with torch.device('meta'):
+        return timm.create_model(model_name, **options)
+
+
+def _has_one_size(model_name: str, given: Dict[str, Any], network: nn.Module,
+                  stride: int) -> bool:
+    """Whether all images need the size that the network is built for."""
+    sizes = [(4 * stride, 4 * stride), (6 * stride, 6 * stride)]
+    if all(_takes(network, size) for size in sizes):
+        return False
+    try:
+        return all(
+            _takes(_create(model_name, dict(given, img_size=size)), size)
+            for size in sizes)
+    except TypeError:
+        return False
+
+
+@torch.no_grad()
+def _takes(network: nn.Module, size: Tuple[int, int]) -> bool:
+    try:
+        network.eval()(torch.empty(1, 3, *size, device='meta'))
+    except (AssertionError, RuntimeError, ValueError):
+        return False
+    return True
 
 
 def _choose(strides: List[int]) -> Optional[List[int]]:

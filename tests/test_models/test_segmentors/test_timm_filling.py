@@ -77,7 +77,7 @@ def test_what_is_filled_in():
     assert cfg['data_preprocessor']['size'] == (96, 96)
     assert cfg['data_preprocessor']['test_cfg'] == dict(size_divisor=32)
     cfg = adapted('fpn', 'vit_tiny_patch16_224')
-    assert 'test_cfg' not in cfg['data_preprocessor']
+    assert cfg['data_preprocessor']['test_cfg'] == dict(size_divisor=16)
     assert cfg['backbone']['out_indices'] == (2, 5, 8, 11)
     assert cfg['neck']['type'] == 'Feature2Pyramid'
     assert cfg['decode_head']['in_channels'] == [192] * 4
@@ -93,6 +93,54 @@ def test_fewer_than_four_maps():
     assert cfg['data_preprocessor']['size'] == (64, 64)
     cfg = adapted('deeplabv3plus', 'shvit_s1')
     assert cfg['decode_head']['in_index'] == 2
+
+
+# A pyramid, a plain ViT.
+@pytest.mark.parametrize('name', ['pit_ti_224', 'gmlp_ti16_224'])
+def test_networks_for_images_of_one_size(name):
+    cfg = adapt_segmentor(config_of('fpn', name), 5, (45, 70))
+    size = (64, 96) if name == 'pit_ti_224' else (48, 80)
+    assert cfg['backbone']['img_size'] == size
+    assert cfg['data_preprocessor']['size'] == size
+    assert cfg['data_preprocessor']['test_cfg'] == dict(size=size)
+    assert cfg['test_cfg']['mode'] == 'slide'
+    assert cfg['test_cfg']['crop_size'] == size
+    method = Config.fromfile(CONFIGS / 'methods/prcl.py').method
+    result = check_model(config_of('fpn', name), method, (45, 45), 5)
+    assert result['reason'] is None
+    assert result['export']
+    # Whoever gives a size wants it.
+    cfg = adapt_segmentor(
+        config_of('fpn', name, img_size=224), 5, (224, 224))
+    assert cfg['backbone']['img_size'] == 224
+
+
+def test_weights_for_images_of_another_size(tmp_path):
+    import timm
+    file = tmp_path / 'weights.pth'
+    torch.save(timm.create_model('gmlp_ti16_224').state_dict(), file)
+    model = config_of('fpn', 'gmlp_ti16_224',
+                      pretrained_cfg_overlay=dict(file=str(file)))
+    model.backbone.pretrained = True
+    method = Config.fromfile(CONFIGS / 'methods/supervised.py').method
+    build = dict(segmentor=model, num_classes=5, **method)
+    with pytest.raises(ValueError, match=r'do not fit its blocks.0.*of '
+                       r'\(224, 224\) .*: set model.crop_size'):
+        MODELS.build(dict(build, crop_size=(96, 96)))
+    MODELS.build(dict(build, crop_size=(224, 224)))
+
+
+def test_networks_for_any_size_get_none():
+    for name in ('test_resnet', 'test_vit', 'swin_s3_tiny_224'):
+        assert 'img_size' not in adapted('fpn', name)['backbone']
+
+
+# The ResNet in it, unlike a plain ViT, does not pad to whole patches.
+def test_hybrids_get_whole_patches():
+    method = Config.fromfile(CONFIGS / 'methods/prcl.py').method
+    result = check_model(
+        config_of('fpn', 'vit_tiny_r_s16_p8_224'), method, (45, 45), 5)
+    assert result['reason'] is None
 
 
 def test_normalization():

@@ -11,7 +11,8 @@ from .bad_files import unreadable_file
 from .folder_scan import scan_folder
 from .mask_reader import MaskReader
 from .pipeline_check import find_mask_loader
-from .split_list import FILE_SUFFIXES, SplitEntry, read_split
+from .split_list import (FILE_SUFFIXES, IMAGE_SUFFIXES, SplitEntry,
+                         read_split)
 
 
 @DATASETS.register_module()
@@ -36,6 +37,8 @@ class SplitSegDataset(BaseSegDataset):
     Args:
         ann_file (str): The split list, relative to ``data_root`` or else to
             the working directory. Defaults to '', which scans the folders.
+        img_suffix (str, optional): End of the images' names, for folders and
+            bare ids. None takes any usual one. Defaults to '.jpg'.
         label_map (dict[int, int], optional): The class of a value found in
             the masks, for those values that are not class numbers already;
             ``{255: 1}`` for masks of 0 and 255, ``{9: 255}`` to ignore 9. It
@@ -62,10 +65,12 @@ class SplitSegDataset(BaseSegDataset):
 
     def __init__(self,
                  ann_file: str = '',
+                 img_suffix: Optional[str] = '.jpg',
                  label_map: Optional[Dict[int, int]] = None,
                  lazy_init: bool = False,
                  **kwargs) -> None:
-        super().__init__(ann_file=ann_file, lazy_init=True, **kwargs)
+        super().__init__(
+            ann_file=ann_file, img_suffix=img_suffix, lazy_init=True, **kwargs)
         if label_map:
             self.label_map = self._checked_label_map(label_map)
         if not lazy_init:
@@ -94,11 +99,18 @@ class SplitSegDataset(BaseSegDataset):
             entries = read_split(self.ann_file, self.backend_args)
             return [self.data_info(entry) for entry in entries]
         self._check_folder()
-        folder = self.data_prefix.get('img_path') or ''
-        paths = scan_folder(folder, (self.img_suffix, ), self.backend_args)
         return [
             self._info(path, self._mask_path(SplitEntry(path), path))
-            for path in paths
+            for path in self._scanned_paths()
+        ]
+
+    def _scanned_paths(self) -> List[str]:
+        folder = self.data_prefix.get('img_path') or ''
+        if self.img_suffix is not None:
+            return scan_folder(folder, (self.img_suffix, ), self.backend_args)
+        return [
+            path for path in scan_folder(folder, ('', ), self.backend_args)
+            if path.lower().endswith(IMAGE_SUFFIXES)
         ]
 
     def prepare_data(self, idx: int) -> dict:
@@ -199,6 +211,11 @@ class SplitSegDataset(BaseSegDataset):
         prefix = self.data_prefix.get('img_path') or ''
         if self._is_file_name(image):
             return self._locate(image, prefix)
+        if self.img_suffix is None:
+            raise ValueError(
+                f'{self.ann_file} lists {image!r} without an ending, and '
+                "img_suffix is None; give one, such as img_suffix='.jpg', or "
+                'list file names')
         return osp.join(prefix, image + self.img_suffix)
 
     def _mask_path(self, entry: SplitEntry, img_path: str) -> Optional[str]:

@@ -6,7 +6,6 @@ from typing import Dict, List, Optional, Sequence, Tuple, Union
 from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 
-from .folder_scan import scan_folder
 from .pipeline_check import check_unlabeled_pipeline
 from .split_dataset import SplitSegDataset
 from .split_list import IMAGE_SUFFIXES, read_split
@@ -126,14 +125,6 @@ class UnlabeledDataset(SplitSegDataset):
             else:
                 paths.append(osp.join(prefix, image + IMAGE_SUFFIXES[0]))
         return paths
-
-    def _scanned_paths(self) -> List[str]:
-        folder = self.data_prefix['img_path']
-        if self.img_suffix is not None:
-            return scan_folder(folder, (self.img_suffix, ), self.backend_args)
-        paths = scan_folder(folder, ('', ), self.backend_args)
-        return [path for path in paths
-                if path.lower().endswith(IMAGE_SUFFIXES)]
 
 
 def _identity(path: str) -> Union[str, Tuple[int, int]]:

@@ -4,6 +4,9 @@ import math
 from pathlib import Path
 from typing import Dict, List, NamedTuple
 
+_PLACES = ('step', 'iter')
+_TIMES = ('time', 'data_time')
+
 
 class Series(NamedTuple):
     """A number that a training logged.
@@ -43,8 +46,10 @@ def read_scalars(work_dir: Path) -> Dict[str, Series]:
             for step in [step for step in known if step >= start]:
                 del known[step]
         for row in rows:
+            # Without an iteration, times are those of a validation.
+            passed = _PLACES if 'iter' in row else _PLACES + _TIMES
             for name, value in row.items():
-                if name not in ('step', 'iter') and isinstance(
+                if name not in passed and isinstance(
                         value, (int, float)) and math.isfinite(value):
                     points.setdefault(name, {})[row['step']] = value
     series = {name: Series(*map(list, zip(*sorted(known.items()))))

@@ -199,6 +199,54 @@ def test_any_mmseg_config(run_tool, data, tmp_path):
     assert result.failed and 'has no `val_dataloader`' in result.error
 
 
+def test_new_masks_extend_the_labelled_images(run_tool, data, tmp_path):
+    out = tmp_path / 'out'
+    make(run_tool, data, out, '--count', '3', '--val-count', '5')
+    before = {name: images(out / f'{name}.txt')
+              for name in ('labeled', 'unlabeled', 'val')}
+    # The images without masks; two of them are drawn, one with a new class.
+    for name in ('21', '22'):
+        image = cv2.imread(str(data / f'images/{name}.png'))
+        cv2.imwrite(str(data / f'masks/{name}.png'),
+                    np.full(image.shape[:2], 4, np.uint8))
+    (tmp_path / 'only.txt').write_text('images/21.png\nimages/23.png\n')
+    command = (TOOL, 'extend', '--data-root', data, '--out', out)
+    result = run_tool(*command, '--only', tmp_path / 'only.txt')
+    assert not result.failed, result.error
+    assert images(out / 'labeled.txt') == [*before['labeled'],
+                                           'images/21.png']
+    assert images(out / 'val.txt') == before['val']
+    assert set(before['unlabeled']) - set(images(out / 'unlabeled.txt')) == {
+        'images/21.png'}
+    manifest = json.loads((out / 'manifest.json').read_text())
+    told = manifest['lists']['labeled.txt']
+    assert manifest['classes'] == ['0', '1', '2', '3', '4']
+    assert told['images'] == 4 and told['class_images']['4'] == 1
+    assert not run_tool(TOOL, 'check', out, '--data-root', data).failed
+    again = run_tool(*command, '--only', tmp_path / 'only.txt')
+    assert again.failed and 'none of the 1 images that' in again.error
+    # Without a list: every image that has a mask.
+    assert not run_tool(*command).failed
+    masked = {os.path.relpath(path, data / 'masks')
+              for path in (data / 'masks').rglob('*.png')}
+    assert len(images(out / 'labeled.txt')) == len(masked) - 5
+    assert run_tool(TOOL, 'extend', '--data-root', data, '--out',
+                    tmp_path / 'none').failed
+
+
+def test_missing_classes_and_images_are_told(run_tool, data, tmp_path):
+    result = run_tool(TOOL, 'make', '--data-root', data, '--out',
+                      tmp_path / 'out', '--val-count', '1')
+    assert 'no image of val.txt shows' in result.out
+    assert 'no image is unlabelled' not in result.out
+    for path in (data / 'images').rglob('*.png'):
+        if not (data / 'masks' / path.relative_to(data / 'images')).exists():
+            path.unlink()
+    result = run_tool(TOOL, 'make', '--data-root', data, '--out',
+                      tmp_path / 'all')
+    assert 'WARNING: no image is unlabelled' in result.out
+
+
 def test_check_finds_nothing_wrong(run_tool, data, tmp_path):
     make(run_tool, data, tmp_path / 'out', '--count', '3', '--val-count', '2')
     result = run_tool(TOOL, 'check', tmp_path / 'out', '--data-root', data)

@@ -105,7 +105,7 @@ def test_labelme(labelme, run_tool, tmp_path, monkeypatch):
     root = Path(cfg.data_root)
     assert (root / cfg.image_folder / 'more/b.jpg').is_file()
     assert (root / cfg.mask_folder / 'more/b.png').is_file()
-    assert cfg.img_suffix == '.jpg'
+    assert cfg.img_suffix is None
 
 
 def test_order_and_names(labelme, run_tool, tmp_path):
@@ -138,6 +138,65 @@ def coco(folder: Path, annotations: list) -> Path:
         annotations=[dict(id=index, iscrowd=0, **entry)
                      for index, entry in enumerate(annotations)])))
     return path
+
+
+def test_a_second_round_keeps_numbers_and_settings(labelme, run_tool,
+                                                   tmp_path):
+    out = tmp_path / 'out'
+    command = ('to_masks.py', 'labelme', labelme, '--rest', 'background',
+               '--out', out)
+    assert not run_tool(*command).failed
+    data = out / 'data.py'
+    text = data.read_text().replace('crop_size = (320, 320)',
+                                    'crop_size = (64, 96)')
+    # As a formatter writes it.
+    text = text.replace("classes = ('background', 'car', 'wheel')",
+                        "classes = (\n    'background',\n    'car',\n"
+                        "    'wheel')")
+    data.write_text(text)
+    # 'bird' would come before 'car'; nobody draws wheels any more.
+    write_labelme(labelme, 'a.jpg', [shape('bird', CAR)])
+    result = run_tool(*command, '--overwrite')
+    assert not result.failed, result.error
+    assert 'New classes: bird' in result.out and 'WARNING' not in result.out
+    cfg = Config.fromfile(data)
+    assert cfg.classes == ('background', 'car', 'wheel', 'bird')
+    assert len(cfg.palette) == 4 and cfg.crop_size == (64, 96)
+    assert set(np.unique(read(out / 'masks/a.png'))) == {0, 3}
+    # Whoever gives another order is told.
+    result = run_tool(*command, '--overwrite', '--classes', 'background',
+                      'bird', 'car', 'wheel')
+    assert 'WARNING: the classes had other numbers' in result.out
+    before = files_of(out)
+    for text, words in (("data_root = '.'", 'does not set'),
+                        ('classes = (', 'line 1')):
+        data.write_text(text)
+        result = run_tool(*command, '--overwrite')
+        assert result.failed and words in result.error
+        assert {**files_of(out), 'data.py': before['data.py']} == before
+
+
+def test_photographs_with_several_endings(labelme, run_tool, tmp_path,
+                                          tmp_path_factory, monkeypatch):
+    """Cameras write .JPG, and others .jpeg or .png."""
+    (labelme / 'bare.jpg').rename(labelme / 'bare.JPG')
+    write_image(labelme / 'other.png')
+    monkeypatch.chdir(tmp_path)
+    result = run_tool('to_masks.py', 'labelme', labelme, '--rest', 'ground',
+                      '--out', 'out')
+    assert '2 masks for 4 images' in result.out
+    splits = tmp_path_factory.mktemp('splits')
+    result = run_tool('semi_splits.py', 'make', '--config', 'out/data.py',
+                      '--out', splits / 'one')
+    assert not result.failed, result.error
+    listed = (splits / 'one/unlabeled.txt').read_text().split()
+    assert [Path(name).name for name in listed] == ['bare.JPG', 'other.png']
+    # A hand-written data file names one ending.
+    result = run_tool('semi_splits.py', 'make', '--config', 'out/data.py',
+                      '--cfg-options',
+                      'train_dataloader.dataset.labeled.img_suffix=.jpg',
+                      '--out', splits / 'two')
+    assert 'WARNING: 2 images have another ending' in result.out
 
 
 def test_coco(photographs, run_tool, tmp_path):

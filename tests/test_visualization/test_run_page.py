@@ -30,10 +30,10 @@ def work_dir(tmp_path) -> Path:
     """A training that was cut after 300 iterations and resumed from 200."""
     write(tmp_path, '20260101_000000', [
         dict(iter=step, step=step, loss=3 - step / 100, loss_contrast=0.5,
-             gradient_contrast=1e-3)
+             gradient_contrast=1e-3, time=0.5)
         for step in (100, 200, 300)] + [
             {'mIoU': 20.5, 'teacher/mIoU': 20.5, 'student/mIoU': 18,
-             'step': 200}], end='\n{"loss": 0.1, "st')
+             'step': 200, 'time': 9.0, 'data_time': 8.0}], end='\n{"loss": 0.1, "st')
     write(tmp_path, '20260101_010000', [
         dict(iter=step, step=step, loss=9 - step / 100, loss_contrast=0.25)
         for step in (300, 400)] + [
@@ -54,6 +54,9 @@ def test_later_files_replace_what_was_done_again(work_dir):
     assert scalars['loss'] == Series([100, 200, 300, 400], [2, 1, 6, 5])
     assert scalars['gradient_contrast'].steps == [100, 200]
     assert scalars['mIoU'] == Series([200, 400], [20.5, 30.25])
+    # Not the time that a validation takes for an image.
+    assert scalars['time'] == Series([100, 200], [0.5, 0.5])
+    assert 'data_time' not in scalars
     assert class_table(scalars) == {
         'labelled %': {'<sky>': 80.0}, 'IoU % teacher': {'a/b': 7.0},
         'IoU % student': {'a/b': 8.0}}
@@ -120,8 +123,8 @@ def test_page_is_one_file(work_dir, monkeypatch):
     make(work_dir, monkeypatch, '--max-sheets', 2)
     text = (work_dir / 'run.html').read_text(encoding='utf-8')
     page = Page(text)
-    # mIoU, losses, gradients.
-    assert page.tags.count('svg') == 3
+    # mIoU, losses, gradients, seconds.
+    assert page.tags.count('svg') == 4
     assert '30.25 % after iteration 400' in page.text
     assert '<sky>' in page.text and '<sky>' not in text
     # Nothing is fetched: pictures are inside, the rest are parts of charts.

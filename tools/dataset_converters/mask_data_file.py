@@ -1,16 +1,15 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """The data file that describes converted masks."""
+import ast
 import colorsys
 import os.path as osp
-import re
-from collections import Counter
 from pathlib import Path
-from typing import Dict, List, Sequence
-
-from prcl_mmseg.datasets.split_list import IMAGE_SUFFIXES
+from typing import Dict, List, Sequence, Tuple
 
 TEMPLATE = (Path(__file__).resolve().parents[2] /
             'configs/_base_/datasets/custom_semi.py')
+# What is known of images and masks, whatever else a file sets.
+_FOUND = ('data_root', 'image_folder', 'mask_folder', 'classes', 'palette')
 _GOLDEN = 0.618034
 
 
@@ -39,7 +38,8 @@ def data_values(images: Path, masks: Path, classes: Sequence[str],
         data_root=root if below.startswith('..') else below,
         image_folder=image_folder,
         mask_folder=mask_folder,
-        img_suffix=_suffix(images),
+        # Any usual one.
+        img_suffix=None,
         labeled_list=f'splits/{name}/labeled.txt',
         unlabeled_list=f'splits/{name}/unlabeled.txt',
         val_list=f'splits/{name}/val.txt',
@@ -49,17 +49,66 @@ def data_values(images: Path, masks: Path, classes: Sequence[str],
 
 
 def write_data_file(path: Path, values: Dict[str, object]) -> None:
-    """Write a copy of the template with other values."""
-    text = TEMPLATE.read_text(encoding='utf-8')
-    for name, value in values.items():
-        text, count = re.subn(
-            rf'^{name} = .*$', lambda _: f'{name} = {value!r}', text,
-            flags=re.MULTILINE)
-        if count != 1:
-            raise AssertionError(f'{TEMPLATE} has {count} lines {name} = ...')
-    # The first lines say how to copy the template.
-    text = text[text.index('data_root = '):]
-    path.write_bytes(f'# Made by to_masks.py.\n{text}'.encode())
+    """Write a copy of the template with other values.
+
+    Of a file that is there already only what a converter finds is replaced;
+    all else may have been set by hand.
+    """
+    if path.is_file():
+        text = path.read_text(encoding='utf-8')
+        values = {name: values[name] for name in _FOUND}
+    else:
+        text = TEMPLATE.read_text(encoding='utf-8')
+        # The first lines say how to copy the template.
+        text = ('# Made by to_masks.py.\n' +
+                text[text.index('data_root = '):])
+    lines = text.splitlines(keepends=True)
+    places = _assignments(text, path)
+    for name in sorted(values, key=lambda name: -places[name].lineno):
+        node = places[name]
+        lines[node.lineno - 1:node.end_lineno] = [
+            f'{name} = {values[name]!r}\n']
+    path.write_bytes(''.join(lines).encode())
+
+
+def known_classes(path: Path) -> Dict[str, Tuple[int, ...]]:
+    """Names and colours in a data file, in the order of their numbers.
+
+    Returns:
+        dict[str, tuple[int]]: RGB by name; empty if there is no such file.
+
+    Raises:
+        ValueError: If they cannot be read.
+    """
+    if not path.is_file():
+        return {}
+    places = _assignments(path.read_text(encoding='utf-8'), path)
+    try:
+        classes, palette = (ast.literal_eval(places[name].value)
+                            for name in ('classes', 'palette'))
+        return {name: tuple(color)
+                for name, color in zip(classes, palette)}
+    except (TypeError, ValueError):
+        raise ValueError(
+            f'{path}: `classes` and `palette` are no plain lists; write them '
+            'out, or delete the file to have it made anew') from None
+
+
+def _assignments(text: str, path: Path) -> Dict[str, ast.Assign]:
+    """Where the names are set that :func:`data_values` gives."""
+    try:
+        nodes = ast.parse(text).body
+    except SyntaxError as error:
+        raise ValueError(f'{path}, line {error.lineno}: {error.msg}; correct '
+                         'or delete the file') from None
+    places = {node.targets[0].id: node for node in nodes
+              if isinstance(node, ast.Assign)
+              and isinstance(node.targets[0], ast.Name)}
+    missing = [name for name in _FOUND if name not in places]
+    if missing:
+        raise ValueError(f'{path} does not set {", ".join(missing)}; delete '
+                         'it to have it made anew')
+    return places
 
 
 def distinct_colors(count: int, first_is_black: bool) -> List[List[int]]:
@@ -70,10 +119,3 @@ def distinct_colors(count: int, first_is_black: bool) -> List[List[int]]:
                                   (place % 2), 0.95 - 0.25 * (place % 3 // 2))
         colors.append([round(255 * value) for value in rgb])
     return colors
-
-
-def _suffix(images: Path) -> str:
-    """The ending that most images have."""
-    count = Counter(path.suffix for path in images.rglob('*')
-                    if path.suffix.lower() in IMAGE_SUFFIXES)
-    return count.most_common(1)[0][0] if count else '.jpg'

@@ -11,15 +11,18 @@ _VOID_NAMES = ('__ignore__', )
 def class_numbers(labels: Iterable[str],
                   rest: str,
                   classes: Optional[Sequence[str]] = None,
-                  void: Sequence[str] = ()) -> Dict[str, int]:
+                  void: Sequence[str] = (),
+                  known: Sequence[str] = ()) -> Dict[str, int]:
     """Number the classes.
 
     Args:
         labels (Iterable[str]): The name of every shape.
         rest (str): Class of the pixels outside all shapes, or 'void'.
         classes (Sequence[str], optional): All names in their order. Defaults
-            to None: ``rest``, then the labels by name.
+            to None: the known ones, ``rest``, then the labels by name.
         void (Sequence[str]): Labels whose pixels count for nothing.
+        known (Sequence[str]): Names that have numbers already. Defaults to
+            ().
 
     Returns:
         dict[str, int]: The number of each label and of ``rest``.
@@ -35,7 +38,9 @@ def class_numbers(labels: Iterable[str],
     if rest != 'void' and rest not in names:
         names.append(rest)
     if classes is None:
-        classes = sorted(names, key=lambda name: (name != rest, name))
+        known = [name for name in known if name not in void]
+        classes = known + sorted(set(names) - set(known),
+                                 key=lambda name: (name != rest, name))
     unknown = sorted(set(names) - set(classes))
     if unknown:
         raise ValueError(

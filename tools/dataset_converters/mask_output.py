@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple, Sequence
 
 import numpy as np
-from mask_data_file import data_values, write_data_file
+from mask_data_file import data_values, known_classes, write_data_file
 from mask_labels import VOID
 from PIL import Image
 from prettytable import PrettyTable
@@ -34,6 +34,7 @@ def check_out(args: argparse.Namespace) -> None:
     Raises:
         ValueError: If masks would be written into the source.
         FileExistsError: If there are masks, and no ``--overwrite``.
+        ValueError: If an earlier data file cannot be kept.
     """
     sources = [args.source] if args.source.is_dir() else []
     sources += [args.images] if getattr(args, 'images', None) else []
@@ -43,6 +44,7 @@ def check_out(args: argparse.Namespace) -> None:
     if existing and not args.overwrite:
         raise FileExistsError(f'{args.out} holds {" and ".join(existing)} '
                               'already; choose another --out, or --overwrite')
+    known_classes(args.out / 'data.py')
 
 
 def files_of(folder: Path, suffixes: Sequence[str]) -> List[Path]:
@@ -95,9 +97,20 @@ def finish(args: argparse.Namespace, made: Sequence[Made],
                        f'{100 * shares[number]:.2f}'])
     print(table)
     data_file = args.out / 'data.py'
+    known = list(known_classes(data_file))
+    if list(classes[:len(known)]) != known:
+        print(f'WARNING: the classes had other numbers before: '
+              f'{", ".join(known)}. Models that were trained with these masks '
+              'do not fit the new ones')
+    elif known and classes[len(known):]:
+        print(f'New classes: {", ".join(classes[len(known):])}')
     write_data_file(data_file, data_values(args.images, args.out / 'masks',
                                            classes, palette, {}))
     images = len(files_of(args.images, (*IMAGE_SUFFIXES, '.npy')))
     print(f'{len(made)} masks for {images} images are in '
-          f'{args.out / "masks"}. {data_file} describes them; '
-          'docs/own_data.md says how to go on')
+          f'{args.out / "masks"}. {data_file} describes them'
+          f'{"; your settings in it remain" if known else ""}. Go on with '
+          'step 2 of docs/label_loop.md')
+    if len(made) == images:
+        print('No image is unlabelled. Photographs without annotations have '
+              f'to lie in {args.images}, too')

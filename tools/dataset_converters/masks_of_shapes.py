@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Dict
 
 import numpy as np
-from mask_data_file import distinct_colors
+from mask_data_file import distinct_colors, known_classes
 from mask_labels import class_names, class_numbers
 from mask_output import Made, finish, mask_files, save
 from mask_shapes import DrawnImage, read_coco, read_labelme
@@ -37,7 +37,9 @@ def convert_shapes(args: argparse.Namespace) -> None:
     if not images:
         raise ValueError(f'{args.source}: no image has a shape')
     labels = [shape.label for image in images for shape in image.shapes]
-    numbers = class_numbers(labels, args.rest, args.classes, args.void)
+    known = [name for name in known_classes(args.out / 'data.py')
+             if name not in renames]
+    numbers = class_numbers(labels, args.rest, args.classes, args.void, known)
     targets = mask_files(args, [image.path for image in images])
     list(thread_map(lambda index: check_size(images[index]), len(images),
                     'Checking the sizes of images'))
@@ -55,7 +57,7 @@ def convert_shapes(args: argparse.Namespace) -> None:
     overlapping = sum(image.overlap > 0 for image in made)
     if overlapping:
         print(f'In {overlapping} images shapes of different classes overlap: '
-              f'the {args.on_top} one is on top')
+              f'the {args.on_top} one is on top (--on-top)')
     if empty and args.empty == 'unlabeled':
         print(f'{empty} images without any shape are left unlabelled; '
               f'--empty rest makes them {args.rest}')

@@ -1,11 +1,13 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-r"""Make and check splits of a data set into labelled, unlabelled and val.
+r"""Make, extend and check splits: labelled, unlabelled and val.
 
     python tools/dataset_converters/semi_splits.py make --data-root data/x \
         --count 20 --val-count 30 --out splits/x
     python tools/dataset_converters/semi_splits.py make \
         --config configs/prcl/prcl_r101_ade20k_1-16.py \
         --fraction 1/16 --out splits/ade20k/1-16
+    python tools/dataset_converters/semi_splits.py extend \
+        --config my_config.py --out splits/my_masks
     python tools/dataset_converters/semi_splits.py check splits/x \
         --data-root data/x
     python tools/dataset_converters/semi_splits.py check \
@@ -28,7 +30,7 @@ from mmengine.registry import init_default_scope  # noqa: E402
 from mmseg.registry import DATASETS  # noqa: E402
 from split_files import (check_infos, check_manifest,  # noqa: E402
                          write_splits)
-from split_making import make_split  # noqa: E402
+from split_making import extend_split, make_split  # noqa: E402
 from split_source import (SplitSource, source_of_config,  # noqa: E402
                           source_of_folders)
 
@@ -75,6 +77,12 @@ def parse_args() -> argparse.Namespace:
     make.add_argument('--workers', type=positive, default=4, help='threads '
                       'that read masks')
     make.add_argument('--overwrite', action='store_true')
+    extend = commands.add_parser(
+        'extend', help='move images that have a mask by now from '
+        'unlabeled.txt to labeled.txt; val.txt remains')
+    add_source_arguments(extend)
+    extend.add_argument('--out', required=True, help='folder of the lists')
+    extend.add_argument('--only', help='move the images of this list only')
     check = commands.add_parser('check', help='check lists')
     check.add_argument('folder', nargs='?', help='folder with labeled.txt, '
                        'unlabeled.txt and maybe val.txt and manifest.json')
@@ -160,6 +168,10 @@ def open_source(args: argparse.Namespace) -> Tuple[SplitSource, List[str]]:
         return source, names
     node = node_of(read_config(args), args.dataset, args.config)
     source = source_of_config(node, args.dataset, args.list)
+    if source.left_out:
+        print(f'WARNING: {len(source.left_out)} images have another ending '
+              f'than img_suffix, {source.left_out[0]} for one, and are left '
+              'out. With img_suffix=None all usual endings are taken.')
     return source, list(source.classes)
 
 
@@ -175,6 +187,12 @@ def make(args: argparse.Namespace) -> None:
         args.out, lists, dict(source=describe_source(args), **manifest),
         [source.root], args.overwrite)
     report(path)
+
+
+def extend(args: argparse.Namespace) -> None:
+    source, classes = open_source(args)
+    lists, manifest = extend_split(source, Path(args.out), classes, args.only)
+    report(write_splits(args.out, lists, manifest, [source.root], True))
 
 
 def describe_source(args: argparse.Namespace) -> Dict[str, Any]:
@@ -193,6 +211,9 @@ def report(path: Path) -> None:
     manifest = json.loads(path.read_text(encoding='utf-8'))
     for name, told in manifest['lists'].items():
         print(f'{path.parent / name}: {told["images"]} images')
+    if not manifest['lists']['unlabeled.txt']['images']:
+        print('WARNING: no image is unlabelled. Images without masks have to '
+              'lie in the image folder of the data set, too.')
     labeled = manifest['lists']['labeled.txt']
     total = max(sum(labeled['class_pixels'].values()), 1)
     print('labelled, per class (images, share of the pixels):')
@@ -212,6 +233,13 @@ def report(path: Path) -> None:
         print(f'WARNING: no labelled image shows {listed(elsewhere)}. '
               'Choose more images or another --seed, or label images that '
               'do.')
+    val = manifest['lists'].get('val.txt', {}).get('class_images', {})
+    unseen = [name for name, images in val.items()
+              if not images and name not in nowhere]
+    if unseen:
+        print(f'WARNING: no image of val.txt shows {listed(unseen)}. The mIoU '
+              'leaves these classes out, or takes 0 where they are '
+              'predicted. Set more images apart.')
     if len(manifest['classes']) == 1:
         print('WARNING: the masks hold a single class. If they are 0/255, '
               'use --label-map 255:1.')
@@ -304,13 +332,16 @@ def check(args: argparse.Namespace) -> int:
     return int(bool(problems))
 
 
+COMMANDS = dict(make=make, extend=extend)
+
+
 def main() -> None:
     args = parse_args()
     init_default_scope('mmseg')
     if args.command == 'check':
         sys.exit(check(args))
     try:
-        make(args)
+        COMMANDS[args.command](args)
     except (FileNotFoundError, FileExistsError, ValueError) as error:
         sys.exit(f'error: {error}')
 

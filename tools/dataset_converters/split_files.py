@@ -77,6 +77,25 @@ def write_splits(folder: str,
     return target / MANIFEST
 
 
+def read_manifest(folder: Path) -> Dict[str, Any]:
+    """What :func:`write_splits` told of the lists in a folder.
+
+    Raises:
+        FileNotFoundError: If there is no manifest.
+        ValueError: If it is none.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise FileNotFoundError(f'{path} does not exist; give the folder of '
+                                'lists that `make` wrote')
+    try:
+        manifest = json.loads(path.read_text(encoding='utf-8'))
+        return dict(manifest, lists=dict(manifest['lists']))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f'{path} is no manifest of splits ({error!r}); make '
+                         'the splits anew.') from error
+
+
 def histogram(pixels: np.ndarray, classes: Sequence[str]) -> dict:
     """Pixels and images of each class, as a manifest tells them.
 
@@ -122,7 +141,7 @@ def check_manifest(folder: str) -> List[str]:
             problems.append(
                 f'{file} was changed after it was made: its sha256 is not '
                 f'that of {path} ({images} images). Restore it, or make the '
-                'splits anew.')
+                'splits anew. The command `extend` adds labelled images.')
     return problems
 
 

@@ -1,10 +1,11 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from fractions import Fraction
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 from split_choice import rank_balanced, rank_uniform
-from split_files import histogram
+from split_files import histogram, read_manifest
 from split_source import SplitSource
 
 from prcl_mmseg.datasets import SplitEntry
@@ -99,11 +100,8 @@ def make_split(
         if pixels is None else pixels[indices]
         for name, indices in chosen.items()
     }
-    if not classes:
-        found = pixels if pixels is not None else np.concatenate(
-            list(counted.values()))
-        last = np.flatnonzero(found.sum(0)).max(initial=0)
-        classes = [str(label) for label in range(last + 1)]
+    classes = classes or _found_classes(
+        counted.values() if pixels is None else [pixels])
     manifest = dict(
         seed=seed,
         balance=balance,
@@ -112,13 +110,79 @@ def make_split(
         images=len(images),
         masks=len(source.masked),
         classes=list(classes),
-        lists={
-            name: histogram(rows[:, :len(classes)], classes)
-            for name, rows in counted.items()
-        })
+        lists=_histograms(counted, classes))
     if pixels is not None:
         manifest['all_masks'] = histogram(pixels[:, :len(classes)], classes)
     return lists, manifest
+
+
+def extend_split(
+    source: SplitSource,
+    folder: Path,
+    classes: Sequence[str] = (),
+    only: Optional[str] = None
+) -> Tuple[Dict[str, List[SplitEntry]], Dict[str, Any]]:
+    """Label the unlabelled images that have a mask by now.
+
+    Args:
+        source (SplitSource): The images as they are now.
+        folder (Path): Lists and manifest of :func:`make_split`.
+        classes (Sequence[str]): Names of the classes. Defaults to (), the
+            numbers found in the masks.
+        only (str, optional): List of the images that may become labelled.
+            Defaults to None, all.
+
+    Returns:
+        tuple[dict, dict]: As :func:`make_split`.
+
+    Raises:
+        FileNotFoundError: If the folder holds no such lists.
+        ValueError: If no further image has a mask.
+    """
+    manifest = read_manifest(folder)
+    images = {name: [entry.image for entry in
+                     source.read_images(str(folder / name))]
+              for name in manifest['lists']}
+    allowed = set(images['unlabeled.txt'])
+    if only is not None:
+        allowed &= {entry.image for entry in source.read_images(only)}
+    place = {entry.image: index for index, entry in enumerate(source.masked)}
+    new = [image for image in place if image in allowed]
+    if not new:
+        raise ValueError(
+            f'{folder / "unlabeled.txt"}: none of the {len(allowed)} images '
+            f'{f"that {only} lists, too, " if only else ""}has a mask. Draw '
+            'masks first, where the data set looks for them')
+    images['labeled.txt'] += new
+    unlabeled = sorted(set(images.pop('unlabeled.txt')) - set(new))
+    lists, counted = {'unlabeled.txt': list(map(SplitEntry, unlabeled))}, {}
+    for name, listed in images.items():
+        gone = [image for image in listed if image not in place]
+        if gone:
+            raise ValueError(f'{folder / name}: {gone[0]} has no mask any '
+                             'more; restore it')
+        indices = np.array([place[image] for image in listed], int)
+        lists[name] = [source.masked[index] for index in indices]
+        counted[name] = source.class_pixels(
+            len(classes) or _ALL_VALUES, indices)
+    classes = classes or _found_classes(counted.values())
+    # It told of the masks that there were.
+    manifest.pop('all_masks', None)
+    return lists, dict(manifest, masks=len(source.masked),
+                       classes=list(classes),
+                       lists=_histograms(counted, classes))
+
+
+def _found_classes(pixels: Iterable[np.ndarray]) -> List[str]:
+    """The numbers up to the largest one in the masks."""
+    last = np.flatnonzero(sum(part.sum(0) for part in pixels)).max(initial=0)
+    return [str(label) for label in range(last + 1)]
+
+
+def _histograms(pixels: Dict[str, np.ndarray],
+                classes: Sequence[str]) -> Dict[str, dict]:
+    return {name: histogram(rows[:, :len(classes)], classes)
+            for name, rows in pixels.items()}
 
 
 def _number(count: Optional[int], fraction: Optional[Fraction],

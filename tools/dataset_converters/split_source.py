@@ -11,6 +11,7 @@ from mmseg.registry import DATASETS
 
 from prcl_mmseg.datasets import (SplitEntry, SplitSegDataset, UnlabeledDataset,
                                  check_paths, read_split)
+from prcl_mmseg.datasets.folder_scan import scan_folder
 from prcl_mmseg.datasets.label_check import class_pixels
 from prcl_mmseg.datasets.split_list import IMAGE_SUFFIXES
 
@@ -27,6 +28,8 @@ class SplitSource:
             exist makes the image one that can only be unlabelled.
         root (str): What the paths in the lists are relative to.
         mask_column (bool): Whether lists shall name masks. Defaults to True.
+        left_out (Sequence[str]): Images of other endings than the data set
+            takes. Defaults to ().
 
     Raises:
         FileNotFoundError: If there is no image, or none with a mask.
@@ -36,7 +39,9 @@ class SplitSource:
                  dataset: BaseSegDataset,
                  infos: List[dict],
                  root: str,
-                 mask_column: bool = True) -> None:
+                 mask_column: bool = True,
+                 left_out: Sequence[str] = ()) -> None:
+        self.left_out = left_out
         self.root = root or osp.curdir
         infos = sorted(infos, key=lambda info: info['img_path'])
         masked, bare = [], []
@@ -225,11 +230,28 @@ def source_of_config(config: Dict[str, Any],
             f'dataset in it, as in {key}.dataset or {key}.datasets.0.')
     check_paths(config, key, masks=False)
     dataset = DATASETS.build(dict(config, lazy_init=True))
+    left_out = []
     if isinstance(dataset, SplitSegDataset):
         infos = dataset.find_data()
+        if not dataset.ann_file:
+            left_out = _other_endings(dataset)
     else:
         infos = dataset.load_data_list()
-    return SplitSource(dataset, infos, dataset.data_root, mask_column)
+    return SplitSource(dataset, infos, dataset.data_root, mask_column,
+                       left_out)
+
+
+def _other_endings(dataset: SplitSegDataset) -> List[str]:
+    """Images that only differ in their ending from those of a data set."""
+    images, masks = (osp.realpath(dataset.data_prefix.get(name) or '')
+                     for name in ('img_path', 'seg_map_path'))
+    suffix = dataset.img_suffix or ''
+    if suffix.lower() not in IMAGE_SUFFIXES or osp.commonpath(
+            [images, masks]) == images:
+        return []
+    return [path for path in scan_folder(images, ('', ))
+            if path.lower().endswith(IMAGE_SUFFIXES)
+            and not path.endswith(suffix)]
 
 
 def _with_infos(dataset: BaseSegDataset, infos: List[dict]) -> BaseSegDataset:

@@ -36,7 +36,7 @@ def parse_args() -> argparse.Namespace:
     common.add_argument('--out', type=Path, required=True,
                         help='folder for masks/ and data.py')
     common.add_argument('--overwrite', action='store_true',
-                        help='replace earlier masks')
+                        help='replace earlier masks; what is set by hand in data.py remains')
     common.add_argument(
         '--void', nargs='+', default=[], metavar='NAME',
         help='classes whose pixels count for nothing; they become 255')

@@ -16,7 +16,7 @@ from ..data_preprocessors import SemiSegDataPreprocessor
 from ..decode_heads import embedding_head, unwrap_heads
 from .ema_teacher import copy_weights
 from .load_check import LoadCheck, learned
-from .timm_levels import check_weights_fit
+from .timm_levels import explain_weights
 
 
 class SegmentorWithRoles(BaseSegmentor):
@@ -257,8 +257,8 @@ def _take(state_dict: dict,
 def _build_network(segmentor: dict) -> EncoderDecoder:
     try:
         network = MODELS.build(segmentor)
-    except RuntimeError as error:
-        check_weights_fit(segmentor, error)
+    except (RuntimeError, OSError) as error:
+        explain_weights(segmentor, error)
         raise
     missing = find_missing_ops(network)
     if missing is not None:

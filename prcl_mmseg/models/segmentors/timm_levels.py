@@ -101,24 +101,34 @@ def normalization(model_name: str) -> Dict[str, List[float]]:
     }
 
 
-def check_weights_fit(segmentor: dict, error: RuntimeError) -> None:
-    """Explain an error of building a segmentor, if it is that of weights.
+def explain_weights(segmentor: dict, error: Exception) -> None:
+    """Explain an error of building a segmentor, if weights of timm cause it.
 
     Raises:
-        ValueError: If a backbone of timm cannot load its pretrained weights.
+        ValueError: If the pretrained weights cannot be had, or do not fit.
             Those of a network for images of one size often fit no other.
     """
-    name = segmentor['backbone'].get('model_name')
-    faults = re.findall(r'size mismatch for (\S+):', str(error))
-    if name is None or not faults:
+    backbone = segmentor['backbone']
+    name = backbone.get('model_name')
+    if name is None or not backbone.get('pretrained'):
         return
-    import timm
-    size = timm.get_pretrained_cfg(name).input_size[1:]
-    raise ValueError(
-        f'the pretrained weights of model.segmentor.backbone.model_name='
-        f'{name!r} do not fit its {listed(faults)}. They were trained on '
-        f'images of {size} (height, width): set model.crop_size and both '
-        'training crops to it, or give other weights') from error
+    key = f'model.segmentor.backbone.model_name={name!r}'
+    faults = re.findall(r'size mismatch for (\S+):', str(error))
+    if faults:
+        import timm
+        size = timm.get_pretrained_cfg(name).input_size[1:]
+        raise ValueError(
+            f'{key}: its pretrained weights do not fit its {listed(faults)}. '
+            f'They were trained on images of {size} (height, width): set '
+            'model.crop_size and both training crops to it, or give other '
+            'weights') from error
+    if isinstance(error, OSError):
+        reason = str(error).split('\n')[0] or type(error).__name__
+        raise ValueError(
+            f'{key}: its pretrained weights cannot be had ({reason}). Give a '
+            "file by model.segmentor.backbone.pretrained_cfg_overlay="
+            "dict(file='weights.safetensors'), or start without weights by "
+            'model.segmentor.backbone.pretrained=False') from error
 
 
 def _check_name(model_name: str) -> None:

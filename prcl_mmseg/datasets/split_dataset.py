@@ -1,7 +1,7 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 import os.path as osp
 from functools import cached_property
-from typing import Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 from mmseg.datasets import BaseSegDataset
@@ -69,6 +69,7 @@ class SplitSegDataset(BaseSegDataset):
                  label_map: Optional[Dict[int, int]] = None,
                  lazy_init: bool = False,
                  **kwargs) -> None:
+        _check_palette(kwargs.get('metainfo') or {})
         super().__init__(
             ann_file=ann_file, img_suffix=img_suffix, lazy_init=True, **kwargs)
         if label_map:
@@ -317,3 +318,11 @@ class SplitSegDataset(BaseSegDataset):
         if not self.data_list:
             return np.empty(0, np.uint8), np.empty(0, np.int64)
         return super()._serialize_data()
+
+
+def _check_palette(metainfo: Mapping[str, Any]) -> None:
+    classes, palette = (metainfo.get(key) for key in ('classes', 'palette'))
+    if classes and palette and len(classes) != len(palette):
+        raise ValueError(
+            f'`metainfo` names {len(classes)} `classes`, but `palette` has '
+            f'{len(palette)} colours; give one colour for each class')

@@ -20,5 +20,7 @@ def check_class_names(model: nn.Module, checkpoint: str) -> None:
         if len(names) < classes:
             raise ValueError(
                 f'checkpoint {checkpoint!r} has {len(names)} {key}, but the '
-                f'model has {classes} classes; give one that a training '
-                'wrote, with its dataset_meta')
+                f'model has {classes} classes. If classes were added since, '
+                'train again, or restore the earlier classes of the data set; '
+                'else give a file that a training wrote, with its '
+                'dataset_meta')

@@ -9,12 +9,12 @@ from .label_page import Card, PagePictures, write_page
 from .lists import check_folder, list_lines, write_lists
 from .pixel_doubt import CRITERIA, ViewMean, check_criterion, pixel_doubt
 from .predictor import ImagePrediction, Predictor
-from .wording import say_reason, say_summary
+from .wording import say_reason, say_spread, say_summary
 
 __all__ = [
     'CRITERIA', 'Card', 'Choice', 'Finding', 'ImagePool', 'ImagePrediction',
     'ImageScore', 'PagePictures', 'PoolImage', 'Predictor', 'ViewMean',
-    'check_criterion', 'check_folder', 'choose', 'farthest_first',
-    'find_pool', 'list_lines', 'loading_pipeline', 'look_at', 'pixel_doubt',
-    'say_reason', 'say_summary', 'score_image', 'write_lists', 'write_page'
+    'check_criterion', 'check_folder', 'choose', 'farthest_first', 'find_pool',
+    'list_lines', 'loading_pipeline', 'look_at', 'pixel_doubt', 'say_reason',
+    'say_spread', 'say_summary', 'score_image', 'write_lists', 'write_page'
 ]

@@ -9,6 +9,7 @@ from .image_score import ImageScore
 from .pixel_doubt import CRITERIA
 
 _MOST_CLASSES = 3
+_SMALLEST_SPREAD = 0.01
 
 
 def say_summary(by: str, diverse: bool, count: int, available: int) -> str:
@@ -17,12 +18,21 @@ def say_summary(by: str, diverse: bool, count: int, available: int) -> str:
             f'({CRITERIA[by]}).')
     if by != 'random':
         text += (' The score of an image is the mean over its predicted '
-                 'classes, so that small ones count as much as large ones.')
+                 'classes, so that small classes count as much as large ones.')
     if diverse:
         best = min(CANDIDATES_PER_CHOICE * count, available)
-        text += (f' Of the {best} best those that are farthest from the '
+        text += (f' They were taken from the {best} best ones, far from the '
                  'labelled images and from each other.')
     return text
+
+
+def say_spread(scores: Sequence[float]) -> Optional[str]:
+    """A warning, if scores hardly tell images from each other."""
+    low, high = min(scores), max(scores)
+    if high - low > _SMALLEST_SPREAD * max(abs(low), abs(high)):
+        return None
+    return (f'WARNING: all scores lie between {low:.4g} and {high:.4g}. The '
+            'model has learned too little to tell images apart; train longer')
 
 
 def say_reason(by: str, choice: Choice, place: int,
@@ -41,10 +51,10 @@ def say_reason(by: str, choice: Choice, place: int,
         text = 'Drawn at random.'
     else:
         doubtful = ', '.join(
-            f'{classes[index]} ({score.class_doubt[index]:.3g})'
+            f'{classes[index]} ({score.class_doubt[index]:.4g})'
             for index in score.doubtful_classes()[:_MOST_CLASSES])
         text = (f'Rank {choice.ranks[choice.indices[place]]} of '
-                f'{len(choice.ranks)} by {by}, score {score.score:.3g}. '
+                f'{len(choice.ranks)} by {by}, score {score.score:.4g}. '
                 f'Most doubtful: {doubtful}.')
     if choice.distances is not None and np.isfinite(choice.distances[place]):
         text += (f' Distance {choice.distances[place]:.3g} from the nearest '

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -176,6 +177,17 @@ def test_a_second_round_keeps_numbers_and_settings(labelme, run_tool,
         assert {**files_of(out), 'data.py': before['data.py']} == before
 
 
+def test_typing_errors_are_told(labelme, run_tool, tmp_path):
+    write_labelme(labelme, 'a.jpg', [shape('wheel', CAR)] * 5)
+    write_labelme(labelme, 'more/b.jpg', [shape('whel', CAR)])
+    command = ('to_masks.py', 'labelme', labelme, '--rest', 'ground', '--out',
+               tmp_path / 'out')
+    result = run_tool(*command, '--classes', 'ground', 'wheel')
+    assert "lacks 'whel' (" in result.error and 'b.json, for' in result.error
+    result = run_tool(*command)
+    assert not result.failed and "--rename 'whel'='wheel'" in result.out
+
+
 def test_photographs_with_several_endings(labelme, run_tool, tmp_path,
                                           tmp_path_factory, monkeypatch):
     """Cameras write .JPG, and others .jpeg or .png."""
@@ -285,6 +297,18 @@ def test_colors_that_were_smeared(painted, photographs, run_tool, tmp_path):
         rows = slice(0, 24) if name == 'sky' else slice(36, None)
         assert (read(tmp_path / 'out/masks/a.png')[rows] == number).all()
     assert 'near to that of a class' in result.out
+    # Names that were given by hand, for colours that are found again.
+    data = tmp_path / 'out/data.py'
+    data.write_text(re.sub(r'color_\w+', lambda name: f'my_{name[0][6]}',
+                           data.read_text(), count=1))
+    before, masks = Config.fromfile(data), files_of(tmp_path / 'out/masks')
+    result = run_tool('to_masks.py', 'colors', painted, '--images',
+                      photographs, '--out', tmp_path / 'out', '--overwrite')
+    assert not result.failed and 'WARNING' not in result.out
+    after = Config.fromfile(data)
+    assert after.classes == before.classes and 'my_' in after.classes[0]
+    assert after.palette == before.palette
+    assert files_of(tmp_path / 'out/masks') == masks
 
 
 def test_mat(photographs, run_tool, tmp_path, monkeypatch):
@@ -297,7 +321,15 @@ def test_mat(photographs, run_tool, tmp_path, monkeypatch):
                       '--out', tmp_path / 'out')
     assert not result.failed, result.error
     np.testing.assert_array_equal(read(tmp_path / 'out/masks/a.png'), mask)
-    assert len(Config.fromfile(tmp_path / 'out/data.py').classes) == 5
+    data = tmp_path / 'out/data.py'
+    assert len(Config.fromfile(data).classes) == 5
+    data.write_text(data.read_text().replace('class_3', 'road'))
+    io_of.savemat(folder / 'a.mat', dict(groundtruth=mask + mask // 4))
+    result = run_tool('to_masks.py', 'mat', folder, '--images', photographs,
+                      '--out', tmp_path / 'out', '--overwrite')
+    assert 'New classes: class_5' in result.out
+    assert Config.fromfile(data).classes == (
+        'class_0', 'class_1', 'class_2', 'road', 'class_4', 'class_5')
 
     for told, words in [(dict(one=mask, two=mask), 'name one by --key'),
                         (dict(half=mask + 0.5), 'no class numbers'),

@@ -265,3 +265,17 @@ def test_class_counts_are_compared():
         check_class_count(METAINFO, 3)
     with pytest.raises(ValueError, match='metainfo.classes'):
         check_class_count({}, 3)
+
+
+def test_each_class_needs_one_colour():
+    with pytest.raises(ValueError, match='names 2 `classes`, but `palette` '
+                       'has 1 colours'):
+        SplitSegDataset(
+            metainfo=dict(classes=('a', 'b'), palette=[[0, 0, 0]]),
+            lazy_init=True)
+
+
+def test_ids_need_an_ending(tmp_path):
+    (tmp_path / 'list.txt').write_text('2007_1\n')
+    with pytest.raises(ValueError, match="lists '2007_1' without an ending"):
+        SplitSegDataset(ann_file=str(tmp_path / 'list.txt'), img_suffix=None)

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from prcl_mmseg.selection import (Card, Choice, ImagePrediction, ImageScore,
-                                  PagePictures, say_reason, say_summary,
+                                  PagePictures, say_reason, say_spread,
+                                  say_summary,
                                   write_page)
 
 PALETTE = [[0, 0, 0], [255, 0, 0], [0, 255, 0]]
@@ -161,4 +162,12 @@ def test_reasons():
         'Rank 1 of 5 by entropy, score 0.5. Most doubtful: c (0.9), a (0.1).')
     text = say_reason('random', choice, 1, None, 'abc')
     assert text.startswith('Drawn at random. Distance 0.25 from')
-    assert 'Of the 5 best' in say_summary('views', True, 2, 5)
+    assert 'from the 5 best ones' in say_summary('views', True, 2, 5)
+
+
+def test_scores_that_say_nothing_are_told():
+    assert 'between 2.92 and 2.944' in say_spread([2.94, 2.92, 2.944])
+    assert say_spread([2.9, 2.0]) is None
+    # A margin is negative.
+    assert say_spread([-0.9, -0.1]) is None
+    assert say_spread([-0.9, -0.9]) is not None

@@ -33,7 +33,8 @@ def work_dir(tmp_path) -> Path:
              gradient_contrast=1e-3, time=0.5)
         for step in (100, 200, 300)] + [
             {'mIoU': 20.5, 'teacher/mIoU': 20.5, 'student/mIoU': 18,
-             'step': 200, 'time': 9.0, 'data_time': 8.0}], end='\n{"loss": 0.1, "st')
+             'step': 200, 'time': 9.0, 'data_time': 8.0}],
+          end='\n{"loss": 0.1, "st')
     write(tmp_path, '20260101_010000', [
         dict(iter=step, step=step, loss=9 - step / 100, loss_contrast=0.25)
         for step in (300, 400)] + [

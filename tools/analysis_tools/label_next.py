@@ -30,8 +30,8 @@ from prcl_mmseg.prediction import check_class_names  # noqa: E402
 from prcl_mmseg.selection import (  # noqa: E402
     CRITERIA, Card, Choice, Finding, ImagePool, PagePictures, Predictor,
     check_criterion, check_folder, choose, find_pool, list_lines,
-    loading_pipeline, look_at, say_reason, say_summary, write_lists,
-    write_page)
+    loading_pipeline, look_at, say_reason, say_spread, say_summary,
+    write_lists, write_page)
 
 
 def parse_args() -> tuple:
@@ -156,6 +156,9 @@ def run(args: argparse.Namespace, cfg: Config) -> None:
                 classes[finding.score.doubtful_classes()[0]]
                 if finding.score else '' for finding in findings
             ]))
+    warning = say_spread(scores)
+    if warning:
+        print(warning)
     page = draw_page(args, pool, lines, predictor, findings, choice)
     print(f'{args.count} of {len(lines)} images are in '
           f'{osp.join(args.out, "label_next.txt")}. Look at {page}')

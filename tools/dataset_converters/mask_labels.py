@@ -1,9 +1,12 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """From the names on shapes to class numbers."""
+import difflib
 from collections import Counter
-from typing import Dict, Iterable, List, Optional, Sequence
+from typing import Dict, Iterable, List, Mapping, Optional, Sequence
 
 VOID = 255
+# How often a label stands there, for one whose name was mistyped.
+_MUCH_MORE = 5
 # What LabelMe writes for pixels that mean nothing.
 _VOID_NAMES = ('__ignore__', )
 
@@ -12,7 +15,8 @@ def class_numbers(labels: Iterable[str],
                   rest: str,
                   classes: Optional[Sequence[str]] = None,
                   void: Sequence[str] = (),
-                  known: Sequence[str] = ()) -> Dict[str, int]:
+                  known: Sequence[str] = (),
+                  places: Mapping[str, object] = {}) -> Dict[str, int]:
     """Number the classes.
 
     Args:
@@ -23,6 +27,8 @@ def class_numbers(labels: Iterable[str],
         void (Sequence[str]): Labels whose pixels count for nothing.
         known (Sequence[str]): Names that have numbers already. Defaults to
             ().
+        places (Mapping[str, object]): A file that has the label, for
+            messages. Defaults to {}.
 
     Returns:
         dict[str, int]: The number of each label and of ``rest``.
@@ -44,8 +50,11 @@ def class_numbers(labels: Iterable[str],
     unknown = sorted(set(names) - set(classes))
     if unknown:
         raise ValueError(
-            f'--classes lacks {", ".join(map(repr, unknown))}; add them, or '
-            '--rename them, or make them --void')
+            '--classes lacks ' + ', '.join(
+                f'{name!r}' + (f' ({places[name]}, for one)'
+                               if name in places else '')
+                for name in unknown) +
+            '; add them, or --rename them, or make them --void')
     if len(classes) > VOID:
         raise ValueError(f'{len(classes)} classes are more than a PNG of 8 '
                          f'bits holds, {VOID}; --rename some')
@@ -58,6 +67,19 @@ def class_names(numbers: Dict[str, int]) -> List[str]:
     """The classes in the order of their numbers."""
     return [name for name, number in sorted(
         numbers.items(), key=lambda item: item[1]) if number != VOID]
+
+
+def typing_errors(count: Mapping[str, int]) -> List[str]:
+    """Rare labels that look like frequent ones, as notes for people."""
+    notes = []
+    for name in count:
+        frequent = [other for other in count
+                    if count[other] >= _MUCH_MORE * count[name]]
+        for other in difflib.get_close_matches(name, frequent, 1, 0.85):
+            notes.append(f'{name!r} ({count[name]} shapes) looks like '
+                         f'{other!r} ({count[other]} shapes). If it is a '
+                         f'typing error: --rename {name!r}={other!r}')
+    return notes
 
 
 def _refuse_similar(names: Sequence[str], count: Counter) -> None:

@@ -6,7 +6,7 @@ from typing import Dict
 
 import numpy as np
 from mask_data_file import distinct_colors, known_classes
-from mask_labels import class_names, class_numbers
+from mask_labels import class_names, class_numbers, typing_errors
 from mask_output import Made, finish, mask_files, save
 from mask_shapes import DrawnImage, read_coco, read_labelme
 from PIL import Image
@@ -39,7 +39,10 @@ def convert_shapes(args: argparse.Namespace) -> None:
     labels = [shape.label for image in images for shape in image.shapes]
     known = [name for name in known_classes(args.out / 'data.py')
              if name not in renames]
-    numbers = class_numbers(labels, args.rest, args.classes, args.void, known)
+    places = {shape.label: image.source
+              for image in images for shape in image.shapes}
+    numbers = class_numbers(labels, args.rest, args.classes, args.void, known,
+                            places)
     targets = mask_files(args, [image.path for image in images])
     list(thread_map(lambda index: check_size(images[index]), len(images),
                     'Checking the sizes of images'))
@@ -54,6 +57,8 @@ def convert_shapes(args: argparse.Namespace) -> None:
     colors = distinct_colors(len(classes), args.rest == classes[0])
     finish(args, made, classes, colors, {
         'shapes': [count[name] for name in classes]})
+    for note in typing_errors(count):
+        print(f'NOTE: {note}')
     overlapping = sum(image.overlap > 0 for image in made)
     if overlapping:
         print(f'In {overlapping} images shapes of different classes overlap: '

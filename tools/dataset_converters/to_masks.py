@@ -36,7 +36,8 @@ def parse_args() -> argparse.Namespace:
     common.add_argument('--out', type=Path, required=True,
                         help='folder for masks/ and data.py')
     common.add_argument('--overwrite', action='store_true',
-                        help='replace earlier masks; what is set by hand in data.py remains')
+                        help='replace earlier masks; classes keep their '
+                        'numbers, and data.py what was set by hand')
     common.add_argument(
         '--void', nargs='+', default=[], metavar='NAME',
         help='classes whose pixels count for nothing; they become 255')

@@ -1,7 +1,8 @@
 # Your own data. Copy this file, change what stands above the line, and name
 # the copy in a leaf config such as configs/prcl/prcl_r50_custom.py.
 data_root = 'data/custom'
-# Folders below data_root. The mask of images/x/a.jpg is masks/x/a.png.
+# Folders below data_root. The mask of images/x/a.jpg is masks/x/a.png. None
+# instead of '.jpg' takes images of all usual endings.
 image_folder = 'images'
 mask_folder = 'masks'
 img_suffix = '.jpg'
@@ -29,8 +30,10 @@ load_mask = dict(type='LoadAnnotations')
 # that the network was trained with.
 pixel_mean = []
 pixel_std = []
+# Height and width of what the training sees of an image.
 crop_size = (320, 320)
-# Images are resized to fit into this (width, height), times 0.5 to 1.5.
+# The long side of an image is resized to the larger number at most, the short
+# side to the smaller one; times 0.5 to 1.5 in training.
 scale = (640, 640)
 batch_size = 4
 # ----------------------------------------------------------------------------

@@ -128,6 +128,11 @@ def test_weights_for_images_of_another_size(tmp_path):
                        r'\(224, 224\) .*: set model.crop_size'):
         MODELS.build(dict(build, crop_size=(96, 96)))
     MODELS.build(dict(build, crop_size=(224, 224)))
+    # As where there is no connection.
+    model.backbone.pretrained_cfg_overlay.file = str(tmp_path / 'none.pth')
+    with pytest.raises(ValueError, match='cannot be had .*, or start '
+                       'without weights by .*pretrained=False'):
+        MODELS.build(dict(build, crop_size=(224, 224)))
 
 
 def test_networks_for_any_size_get_none():

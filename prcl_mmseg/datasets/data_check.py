@@ -97,7 +97,7 @@ def empty_message(dataset: Any, key: str) -> str:
         for leaf in leaf_datasets(dataset))
     return (f'`{key}` has no image ({sources}). Let `ann_file` be a list with '
             'at least one image, or `data_prefix` a folder with images that '
-            'end in `img_suffix`.')
+            'end in `img_suffix` (None: in any usual ending).')
 
 
 def _report(key: str, faults: List[str]) -> str:

@@ -38,7 +38,8 @@ class SplitSegDataset(BaseSegDataset):
         ann_file (str): The split list, relative to ``data_root`` or else to
             the working directory. Defaults to '', which scans the folders.
         img_suffix (str, optional): End of the images' names, for folders and
-            bare ids. None takes any usual one. Defaults to '.jpg'.
+            bare ids. None takes images of any usual ending from folders;
+            lists need file names then. Defaults to '.jpg'.
         label_map (dict[int, int], optional): The class of a value found in
             the masks, for those values that are not class numbers already;
             ``{255: 1}`` for masks of 0 and 255, ``{9: 255}`` to ignore 9. It
@@ -69,7 +70,9 @@ class SplitSegDataset(BaseSegDataset):
                  label_map: Optional[Dict[int, int]] = None,
                  lazy_init: bool = False,
                  **kwargs) -> None:
-        _check_palette(kwargs.get('metainfo') or {})
+        if not self.METAINFO:
+            # Where a class names them, a choice of its classes is enough.
+            _check_palette(kwargs.get('metainfo') or {})
         super().__init__(
             ann_file=ann_file, img_suffix=img_suffix, lazy_init=True, **kwargs)
         if label_map:
@@ -214,9 +217,9 @@ class SplitSegDataset(BaseSegDataset):
             return self._locate(image, prefix)
         if self.img_suffix is None:
             raise ValueError(
-                f'{self.ann_file} lists {image!r} without an ending, and '
-                "img_suffix is None; give one, such as img_suffix='.jpg', or "
-                'list file names')
+                f'{self.ann_file or "the list"} names {image!r} without an '
+                "ending, and img_suffix is None; give one, such as "
+                "img_suffix='.jpg', or list file names")
         return osp.join(prefix, image + self.img_suffix)
 
     def _mask_path(self, entry: SplitEntry, img_path: str) -> Optional[str]:
@@ -322,7 +325,8 @@ class SplitSegDataset(BaseSegDataset):
 
 def _check_palette(metainfo: Mapping[str, Any]) -> None:
     classes, palette = (metainfo.get(key) for key in ('classes', 'palette'))
-    if classes and palette and len(classes) != len(palette):
+    if classes and not isinstance(classes, str) and palette and (
+            len(classes) != len(palette)):
         raise ValueError(
             f'`metainfo` names {len(classes)} `classes`, but `palette` has '
             f'{len(palette)} colours; give one colour for each class')

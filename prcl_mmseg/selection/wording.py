@@ -21,18 +21,19 @@ def say_summary(by: str, diverse: bool, count: int, available: int) -> str:
                  'classes, so that small classes count as much as large ones.')
     if diverse:
         best = min(CANDIDATES_PER_CHOICE * count, available)
-        text += (f' They were taken from the {best} best ones, far from the '
-                 'labelled images and from each other.')
+        text += (f' The images were taken from the {best} best ones, far from '
+                 'the labelled images and from each other.')
     return text
 
 
 def say_spread(scores: Sequence[float]) -> Optional[str]:
     """A warning, if scores hardly tell images from each other."""
     low, high = min(scores), max(scores)
-    if high - low > _SMALLEST_SPREAD * max(abs(low), abs(high)):
+    if len(scores) < 2 or high - low > _SMALLEST_SPREAD * max(
+            abs(low), abs(high)):
         return None
-    return (f'WARNING: all scores lie between {low:.4g} and {high:.4g}. The '
-            'model has learned too little to tell images apart; train longer')
+    return (f'WARNING: all scores lie between {low:.4g} and {high:.4g}, so '
+            'they hardly tell images apart. Was the model trained?')
 
 
 def say_reason(by: str, choice: Choice, place: int,

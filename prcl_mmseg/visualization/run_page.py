@@ -91,7 +91,7 @@ def _tables(scalars: Dict[str, Series]) -> List[str]:
                 for name in names]
         tables.append('<h2>Classes, at the end</h2>' +
                       _table(['class', *classes], rows))
-    else:
+    if not any(column.startswith('IoU') for column in classes):
         tables.append("<p>With ClassIoUMetric in val_evaluator, the IoU of "
                       'each class stands here.</p>')
     tables.append('<details><summary>All numbers</summary>' + _table(

@@ -224,14 +224,43 @@ def test_new_masks_extend_the_labelled_images(run_tool, data, tmp_path):
     assert told['images'] == 4 and told['class_images']['4'] == 1
     assert not run_tool(TOOL, 'check', out, '--data-root', data).failed
     again = run_tool(*command, '--only', tmp_path / 'only.txt')
-    assert again.failed and 'none of the 1 images that' in again.error
-    # Without a list: every image that has a mask.
-    assert not run_tool(*command).failed
-    masked = {os.path.relpath(path, data / 'masks')
-              for path in (data / 'masks').rglob('*.png')}
-    assert len(images(out / 'labeled.txt')) == len(masked) - 5
+    assert again.failed and 'no unlabelled image of' in again.error
+    # Masks were held back on purpose.
+    result = run_tool(*command)
+    assert result.failed and '3 labelled images out of more' in result.error
     assert run_tool(TOOL, 'extend', '--data-root', data, '--out',
                     tmp_path / 'none').failed
+
+
+def test_extension_of_all_masks(run_tool, data, tmp_path):
+    out = tmp_path / 'out'
+    make(run_tool, data, out, '--val-count', '5')
+    val = images(out / 'val.txt')
+    # Unlabelled lists may name images of the others.
+    with open(out / 'unlabeled.txt', 'a') as file:
+        file.writelines(f'{name}\n' for name in [
+            *val, *images(out / 'labeled.txt')])
+    shape = cv2.imread(str(data / 'images/21.png')).shape
+    for name in ('21', 'new'):
+        cv2.imwrite(str(data / f'images/{name}.png'), np.zeros(shape))
+        cv2.imwrite(str(data / f'masks/{name}.png'), np.ones(shape[:2]))
+    cv2.imwrite(str(data / 'images/bare.png'), np.zeros(shape))
+    command = (TOOL, 'extend', '--data-root', data, '--out', out)
+    result = run_tool(*command)
+    assert not result.failed, result.error
+    labeled, unlabeled = (images(out / f'{name}.txt')
+                          for name in ('labeled', 'unlabeled'))
+    assert labeled[-2:] == ['images/21.png', 'images/new.png']
+    assert len(set(labeled)) == len(labeled) == 17
+    assert 'images/bare.png' in unlabeled and images(out / 'val.txt') == val
+    assert not {*labeled, *val}.intersection(unlabeled)
+    manifest = json.loads((out / 'manifest.json').read_text())
+    assert manifest['images'] == 26 and manifest['masks'] == 22
+    assert run_tool(*command).failed
+    # One mask for two images is nobody's wish.
+    cv2.imwrite(str(data / 'images/21.jpg'), np.zeros(shape))
+    result = run_tool(*command)
+    assert '21.jpg and ' in result.error and 'same mask' in result.error
 
 
 def test_missing_classes_and_images_are_told(run_tool, data, tmp_path):

@@ -154,6 +154,8 @@ def test_a_second_round_keeps_numbers_and_settings(labelme, run_tool,
     text = text.replace("classes = ('background', 'car', 'wheel')",
                         "classes = (\n    'background',\n    'car',\n"
                         "    'wheel')")
+    text = re.sub(r'^palette = .*$', 'palette = [[0, 0, 0], [1, 2, 3], '
+                  '[4, 5, 6]]', text, flags=re.MULTILINE)
     data.write_text(text)
     # 'bird' would come before 'car'; nobody draws wheels any more.
     write_labelme(labelme, 'a.jpg', [shape('bird', CAR)])
@@ -162,15 +164,33 @@ def test_a_second_round_keeps_numbers_and_settings(labelme, run_tool,
     assert 'New classes: bird' in result.out and 'WARNING' not in result.out
     cfg = Config.fromfile(data)
     assert cfg.classes == ('background', 'car', 'wheel', 'bird')
-    assert len(cfg.palette) == 4 and cfg.crop_size == (64, 96)
+    assert cfg.palette[1] == [1, 2, 3] and cfg.crop_size == (64, 96)
+    assert len(cfg.palette) == 4
     assert set(np.unique(read(out / 'masks/a.png'))) == {0, 3}
+    # A new name for a class, and a file that nobody draws on any more.
+    (labelme / 'more/b.json').unlink()
+    result = run_tool(*command, '--overwrite', '--rename', 'car=vehicle')
+    assert Config.fromfile(data).classes == (
+        'background', 'vehicle', 'wheel', 'bird')
+    assert 'b.png for one, and remain' in result.out
+    write_labelme(labelme, 'a.jpg', [shape('Bird', CAR)])
+    result = run_tool(*command, '--overwrite')
+    assert result.failed and "--rename 'Bird'='bird'" in result.error
+    write_labelme(labelme, 'a.jpg', [shape('bird', CAR)])
     # Whoever gives another order is told.
     result = run_tool(*command, '--overwrite', '--classes', 'background',
-                      'bird', 'car', 'wheel')
+                      'bird', 'vehicle', 'wheel')
     assert 'WARNING: the classes had other numbers' in result.out
     before = files_of(out)
-    for text, words in (("data_root = '.'", 'does not set'),
-                        ('classes = (', 'line 1')):
+    good = data.read_text()
+    for text, words in (
+            ("data_root = '.'", 'does not set'), ('classes = (', 'line 1'),
+            (good.replace('\nclasses =', '\nx = 1; classes ='),
+             '`classes` once'),
+            (good + "classes += ('x',)\n", '`classes` once'),
+            (good.replace('\npalette =', '\npalette = colors ='),
+             '`palette` once'),
+            (re.sub(r'palette = .*', 'palette = []', good), '0 colours')):
         data.write_text(text)
         result = run_tool(*command, '--overwrite')
         assert result.failed and words in result.error
@@ -183,7 +203,7 @@ def test_typing_errors_are_told(labelme, run_tool, tmp_path):
     command = ('to_masks.py', 'labelme', labelme, '--rest', 'ground', '--out',
                tmp_path / 'out')
     result = run_tool(*command, '--classes', 'ground', 'wheel')
-    assert "lacks 'whel' (" in result.error and 'b.json, for' in result.error
+    assert "lacks 'whel' (" in result.error and 'b.jpg, for' in result.error
     result = run_tool(*command)
     assert not result.failed and "--rename 'whel'='wheel'" in result.out
 
@@ -309,6 +329,18 @@ def test_colors_that_were_smeared(painted, photographs, run_tool, tmp_path):
     assert after.classes == before.classes and 'my_' in after.classes[0]
     assert after.palette == before.palette
     assert files_of(tmp_path / 'out/masks') == masks
+    # One colour is missing now, and one is new.
+    for path in painted.rglob('*.jpg'):
+        image = np.array(Image.open(path).convert('RGB'))
+        image[:] = after.palette[1]
+        image[:9] = 5, 250, 5
+        Image.fromarray(image).save(path.with_suffix('.png'))
+        path.unlink()
+    result = run_tool('to_masks.py', 'colors', painted, '--images',
+                      photographs, '--out', tmp_path / 'out', '--overwrite')
+    assert 'New classes: color_05fa05' in result.out
+    assert set(np.unique(read(tmp_path / 'out/masks/a.png'))) == {
+        1, len(after.classes)}
 
 
 def test_mat(photographs, run_tool, tmp_path, monkeypatch):
@@ -330,6 +362,13 @@ def test_mat(photographs, run_tool, tmp_path, monkeypatch):
     assert 'New classes: class_5' in result.out
     assert Config.fromfile(data).classes == (
         'class_0', 'class_1', 'class_2', 'road', 'class_4', 'class_5')
+    # A number that label_map makes another class is none.
+    data.write_text(data.read_text().replace('label_map = {}',
+                                             'label_map = {9: 255}'))
+    io_of.savemat(folder / 'a.mat', dict(groundtruth=mask + 5 * (mask // 4)))
+    assert not run_tool('to_masks.py', 'mat', folder, '--images', photographs,
+                        '--out', tmp_path / 'out', '--overwrite').failed
+    assert len(Config.fromfile(data).classes) == 6
 
     for told, words in [(dict(one=mask, two=mask), 'name one by --key'),
                         (dict(half=mask + 0.5), 'no class numbers'),

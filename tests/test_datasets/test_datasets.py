@@ -277,5 +277,5 @@ def test_each_class_needs_one_colour():
 
 def test_ids_need_an_ending(tmp_path):
     (tmp_path / 'list.txt').write_text('2007_1\n')
-    with pytest.raises(ValueError, match="lists '2007_1' without an ending"):
+    with pytest.raises(ValueError, match="names '2007_1' without an ending"):
         SplitSegDataset(ann_file=str(tmp_path / 'list.txt'), img_suffix=None)

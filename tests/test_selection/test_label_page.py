@@ -13,8 +13,7 @@ import torch
 
 from prcl_mmseg.selection import (Card, Choice, ImagePrediction, ImageScore,
                                   PagePictures, say_reason, say_spread,
-                                  say_summary,
-                                  write_page)
+                                  say_summary, write_page)
 
 PALETTE = [[0, 0, 0], [255, 0, 0], [0, 255, 0]]
 HOSTILE = 'images/<b>"\'&$title</textarea><script>x.png'
@@ -171,3 +170,4 @@ def test_scores_that_say_nothing_are_told():
     # A margin is negative.
     assert say_spread([-0.9, -0.1]) is None
     assert say_spread([-0.9, -0.9]) is not None
+    assert say_spread([0.5]) is None

@@ -156,7 +156,7 @@ def run(args: argparse.Namespace, cfg: Config) -> None:
                 classes[finding.score.doubtful_classes()[0]]
                 if finding.score else '' for finding in findings
             ]))
-    warning = say_spread(scores)
+    warning = say_spread(scores) if args.by != 'random' else None
     if warning:
         print(warning)
     page = draw_page(args, pool, lines, predictor, findings, choice)

@@ -36,14 +36,16 @@ class Colors(NamedTuple):
 
 
 def find_colors(files: Sequence[Path],
-                palette: Optional[Sequence[Color]] = None) -> Colors:
+                palette: Optional[Sequence[Color]] = None,
+                known: Sequence[Color] = ()) -> Colors:
     """Look at all pixels of all masks.
 
     Args:
         files (Sequence[Path]): The masks.
         palette (Sequence[Color], optional): The colours of the classes.
-            Defaults to None: every colour of at least 0.02 % of the pixels
-            that is not near to a more frequent one.
+            Defaults to None: the known ones, then every colour of at least
+            0.02 % of the pixels that is not near to a more frequent one.
+        known (Sequence[Color]): Colours of an earlier round. Defaults to ().
 
     Raises:
         ValueError: If a file has no colours, or there are so many that they
@@ -54,15 +56,17 @@ def find_colors(files: Sequence[Path],
                            'Counting colours'):
         count.update(part)
     total = sum(count.values())
-    classes = list(palette or [])
-    if not classes:
+    classes = list(palette or known)
+    if not palette:
+        found: List[Color] = []
         for code, pixels in count.most_common():
             color = _decode(code)
             if pixels < _SMALLEST_SHARE * total:
                 break
-            if all(_distance(color, other) > _NEAR for other in classes):
-                classes.append(color)
-        classes.sort()
+            if all(_distance(color, other) > _NEAR
+                   for other in classes + found):
+                found.append(color)
+        classes += sorted(found)
     if not 1 < len(classes) <= VOID:
         raise ValueError(
             f'{len(files)} masks have {len(classes)} clearly different '

@@ -3,8 +3,9 @@
 import ast
 import colorsys
 import os.path as osp
+from collections import Counter
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
 TEMPLATE = (Path(__file__).resolve().parents[2] /
             'configs/_base_/datasets/custom_semi.py')
@@ -62,52 +63,78 @@ def write_data_file(path: Path, values: Dict[str, object]) -> None:
         # The first lines say how to copy the template.
         text = ('# Made by to_masks.py.\n' +
                 text[text.index('data_root = '):])
-    lines = text.splitlines(keepends=True)
-    places = _assignments(text, path)
+    # Not splitlines(): Python's parser knows no other line ends.
+    lines = text.split('\n')
+    places = _assignments(text, path, values)
     for name in sorted(values, key=lambda name: -places[name].lineno):
         node = places[name]
-        lines[node.lineno - 1:node.end_lineno] = [
-            f'{name} = {values[name]!r}\n']
-    path.write_bytes(''.join(lines).encode())
+        lines[node.lineno - 1:node.end_lineno] = [f'{name} = {values[name]!r}']
+    path.write_bytes('\n'.join(lines).encode())
 
 
-def known_classes(path: Path) -> Dict[str, Tuple[int, ...]]:
-    """Names and colours in a data file, in the order of their numbers.
+class KnownData(NamedTuple):
+    """What an earlier data file says of the masks.
 
-    Returns:
-        dict[str, tuple[int]]: RGB by name; empty if there is no such file.
+    Args:
+        colors (dict[str, tuple[int]]): RGB of each class, in the order of
+            their numbers; empty without a file.
+        label_map (dict[int, int]): Classes of other values in the masks.
+    """
+
+    colors: Dict[str, Tuple[int, ...]]
+    label_map: Dict[int, int]
+
+
+def read_data_file(path: Path) -> KnownData:
+    """Read the classes of an earlier round, if there was one.
 
     Raises:
-        ValueError: If they cannot be read.
+        ValueError: If a file is there that cannot be kept.
     """
     if not path.is_file():
-        return {}
-    places = _assignments(path.read_text(encoding='utf-8'), path)
+        return KnownData({}, {})
     try:
-        classes, palette = (ast.literal_eval(places[name].value)
-                            for name in ('classes', 'palette'))
-        return {name: tuple(color)
-                for name, color in zip(classes, palette)}
-    except (TypeError, ValueError):
+        text = path.read_text(encoding='utf-8')
+        names = ('classes', 'palette', 'label_map')
+        places = _assignments(text, path, {*_FOUND, *names})
+        classes, palette, label_map = (
+            ast.literal_eval(places[name].value) for name in names)
+        colors = {name: tuple(color) for name, color in zip(classes, palette)}
+    except (TypeError, UnicodeDecodeError) as error:
+        raise ValueError(f'{path}: {error}; correct or delete it') from None
+    if isinstance(classes, str) or not (
+            len(colors) == len(classes) == len(palette)):
         raise ValueError(
-            f'{path}: `classes` and `palette` are no plain lists; write them '
-            'out, or delete the file to have it made anew') from None
+            f'{path}: `classes` names {len(classes)} classes, and `palette` '
+            f'has {len(palette)} colours; give one colour for each class')
+    return KnownData(colors, label_map)
 
 
-def _assignments(text: str, path: Path) -> Dict[str, ast.Assign]:
-    """Where the names are set that :func:`data_values` gives."""
+def _assignments(text: str, path: Path,
+                 names: Iterable[str]) -> Dict[str, ast.Assign]:
+    """Where names are set."""
     try:
         nodes = ast.parse(text).body
     except SyntaxError as error:
         raise ValueError(f'{path}, line {error.lineno}: {error.msg}; correct '
                          'or delete the file') from None
-    places = {node.targets[0].id: node for node in nodes
-              if isinstance(node, ast.Assign)
-              and isinstance(node.targets[0], ast.Name)}
-    missing = [name for name in _FOUND if name not in places]
-    if missing:
-        raise ValueError(f'{path} does not set {", ".join(missing)}; delete '
-                         'it to have it made anew')
+    lines = Counter(line for node in nodes
+                    for line in range(node.lineno, node.end_lineno + 1))
+    places = {}
+    for name in names:
+        found = [node for node in nodes if any(
+            isinstance(part, ast.Name) and part.id == name
+            and isinstance(part.ctx, ast.Store) for part in ast.walk(node))]
+        node = found[0] if len(found) == 1 else None
+        if not isinstance(node, ast.Assign) or len(
+                node.targets) > 1 or not isinstance(
+                    node.targets[0], ast.Name) or any(
+                        lines[line] > 1 for line in range(
+                            node.lineno, node.end_lineno + 1)):
+            raise ValueError(
+                f'{path} does not set `{name}` once, on lines of its own; '
+                f'write {name} = ..., or delete the file to have it made anew')
+        places[name] = node
     return places
 
 

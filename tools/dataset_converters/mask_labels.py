@@ -16,7 +16,8 @@ def class_numbers(labels: Iterable[str],
                   classes: Optional[Sequence[str]] = None,
                   void: Sequence[str] = (),
                   known: Sequence[str] = (),
-                  places: Mapping[str, object] = {}) -> Dict[str, int]:
+                  places: Optional[Mapping[str, object]] = None
+                  ) -> Dict[str, int]:
     """Number the classes.
 
     Args:
@@ -27,8 +28,8 @@ def class_numbers(labels: Iterable[str],
         void (Sequence[str]): Labels whose pixels count for nothing.
         known (Sequence[str]): Names that have numbers already. Defaults to
             ().
-        places (Mapping[str, object]): A file that has the label, for
-            messages. Defaults to {}.
+        places (Mapping[str, object], optional): A file that has the label,
+            for messages. Defaults to None.
 
     Returns:
         dict[str, int]: The number of each label and of ``rest``.
@@ -40,11 +41,12 @@ def class_numbers(labels: Iterable[str],
     count = Counter(labels)
     void = [*void, *_VOID_NAMES]
     names = [name for name in count if name not in void]
-    _refuse_similar(names, count)
+    known = [name for name in known if name not in void]
+    places = places or {}
+    _refuse_similar(known, names, count)
     if rest != 'void' and rest not in names:
         names.append(rest)
     if classes is None:
-        known = [name for name in known if name not in void]
         classes = known + sorted(set(names) - set(known),
                                  key=lambda name: (name != rest, name))
     unknown = sorted(set(names) - set(classes))
@@ -82,13 +84,16 @@ def typing_errors(count: Mapping[str, int]) -> List[str]:
     return notes
 
 
-def _refuse_similar(names: Sequence[str], count: Counter) -> None:
+def _refuse_similar(known: Sequence[str], names: Sequence[str],
+                    count: Counter) -> None:
     alike: Dict[str, List[str]] = {}
-    for name in names:
+    for name in dict.fromkeys([*known, *names]):
         alike.setdefault(' '.join(name.lower().split()), []).append(name)
     for group in alike.values():
         if len(group) > 1:
-            most = max(group, key=lambda name: count[name])
+            # Known names come first, and may have no shape this time.
+            most = group[0] if group[0] in known else max(
+                group, key=lambda name: count[name])
             told = ', '.join(f'{name!r} ({count[name]} shapes)'
                              for name in sorted(group))
             options = ' '.join(f'--rename {name!r}={most!r}'

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple, Sequence
 
 import numpy as np
-from mask_data_file import data_values, known_classes, write_data_file
+from mask_data_file import data_values, read_data_file, write_data_file
 from mask_labels import VOID
 from PIL import Image
 from prettytable import PrettyTable
@@ -31,10 +31,12 @@ class Made(NamedTuple):
 def check_out(args: argparse.Namespace) -> None:
     """Refuse a folder inside the source, or with earlier masks.
 
+    ``args.known`` becomes what an earlier data file says.
+
     Raises:
-        ValueError: If masks would be written into the source.
+        ValueError: If masks would be written into the source, or an earlier
+            data file cannot be kept.
         FileExistsError: If there are masks, and no ``--overwrite``.
-        ValueError: If an earlier data file cannot be kept.
     """
     sources = [args.source] if args.source.is_dir() else []
     sources += [args.images] if getattr(args, 'images', None) else []
@@ -44,7 +46,7 @@ def check_out(args: argparse.Namespace) -> None:
     if existing and not args.overwrite:
         raise FileExistsError(f'{args.out} holds {" and ".join(existing)} '
                               'already; choose another --out, or --overwrite')
-    known_classes(args.out / 'data.py')
+    args.known = read_data_file(args.out / 'data.py')
 
 
 def files_of(folder: Path, suffixes: Sequence[str]) -> List[Path]:
@@ -82,8 +84,8 @@ def save(mask: np.ndarray, target: Path, overlap: int = 0) -> Made:
     return Made(np.bincount(mask.ravel(), minlength=256), overlap)
 
 
-def finish(args: argparse.Namespace, made: Sequence[Made],
-           classes: Sequence[str], palette: Sequence,
+def finish(args: argparse.Namespace, targets: Sequence[Path],
+           made: Sequence[Made], classes: Sequence[str], palette: Sequence,
            columns: Dict[str, list]) -> None:
     """Write the data file, and print what the masks hold."""
     pixels = np.stack([image.pixels for image in made])
@@ -97,7 +99,7 @@ def finish(args: argparse.Namespace, made: Sequence[Made],
                        f'{100 * shares[number]:.2f}'])
     print(table)
     data_file = args.out / 'data.py'
-    known = list(known_classes(data_file))
+    known = list(args.known.colors)
     if list(classes[:len(known)]) != known:
         print(f'WARNING: the classes had other numbers before: '
               f'{", ".join(known)}. Models that were trained with these masks '
@@ -106,11 +108,16 @@ def finish(args: argparse.Namespace, made: Sequence[Made],
         print(f'New classes: {", ".join(classes[len(known):])}')
     write_data_file(data_file, data_values(args.images, args.out / 'masks',
                                            classes, palette, {}))
+    others = sorted(set((args.out / 'masks').rglob('*.png')) - set(targets))
+    if others:
+        print(f'NOTE: {len(others)} masks are of an earlier round, '
+              f'{others[0]} for one, and remain as they are. Delete those '
+              'that are no longer wanted')
     images = len(files_of(args.images, (*IMAGE_SUFFIXES, '.npy')))
     print(f'{len(made)} masks for {images} images are in '
           f'{args.out / "masks"}. {data_file} describes them'
           f'{"; your settings in it remain" if known else ""}. Go on with '
-          'step 2 of docs/label_loop.md')
+          f'step {7 if known else 2} of docs/label_loop.md')
     if len(made) == images:
         print('No image is unlabelled. Photographs without annotations have '
               f'to lie in {args.images}, too')

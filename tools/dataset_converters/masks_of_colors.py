@@ -4,7 +4,6 @@ import argparse
 
 import numpy as np
 from mask_colors import find_colors, nearest, read_colors, read_palette
-from mask_data_file import known_classes
 from mask_labels import VOID
 from mask_output import files_of, finish, mask_files, save
 
@@ -16,22 +15,18 @@ def convert_colors(args: argparse.Namespace) -> None:
     """Give every pixel the class of the nearest colour."""
     files = files_of(args.source, (*IMAGE_SUFFIXES, '.gif'))
     palette = read_palette(args.palette) if args.palette else None
-    colors = find_colors(files, palette and list(palette.values()))
-    known = known_classes(args.out / 'data.py')
+    known = args.known.colors
+    colors = find_colors(files, palette and list(palette.values()),
+                         list(known.values()))
     named = {color: name for name, color in known.items()}
     names = list(palette or ()) or [
-        named.get(tuple(c), f'color_{"%02x%02x%02x" % tuple(c)}')
-        for c in colors.classes]
+        named.get(c, f'color_{"%02x%02x%02x" % c}') for c in colors.classes]
     unknown = set(args.void) - set(names)
     if unknown:
         raise ValueError(f'--void {" ".join(sorted(unknown))}: the classes '
                          f'are {", ".join(names)}')
     kept = [number for number, name in enumerate(names)
             if name not in args.void]
-    if palette is None:
-        # New colours come last.
-        kept.sort(key=lambda number: [*known, names[number]].index(
-            names[number]))
     lookup = np.full(256, VOID, np.uint8)
     lookup[kept] = range(len(kept))
     targets = mask_files(args, files)
@@ -39,7 +34,7 @@ def convert_colors(args: argparse.Namespace) -> None:
         lambda index: save(
             lookup[nearest(read_colors(files[index]), colors.classes)],
             targets[index]), len(files), 'Converting masks'))
-    finish(args, made, [names[number] for number in kept],
+    finish(args, targets, made, [names[number] for number in kept],
            [colors.classes[number] for number in kept], {
                'colour': [' '.join(map(str, colors.classes[number]))
                           for number in kept]})

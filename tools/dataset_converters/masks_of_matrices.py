@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Optional
 
 import numpy as np
-from mask_data_file import distinct_colors, known_classes
+from mask_data_file import distinct_colors
 from mask_labels import VOID
 from mask_output import files_of, finish, mask_files, save
 
@@ -21,13 +21,17 @@ def convert_mat(args: argparse.Namespace) -> None:
                             len(files), 'Reading matrices'))
     made = [save(mask, target) for mask, target in zip(masks, targets)]
     pixels = sum(image.pixels for image in made)
-    count = int(np.flatnonzero(pixels[:VOID]).max()) + 1
-    names = list(known_classes(args.out / 'data.py'))
+    # Of others label_map says the class.
+    pixels[[value for value in args.known.label_map if value < VOID]] = 0
+    count = int(np.flatnonzero(pixels[:VOID]).max(initial=0)) + 1
+    names = list(args.known.colors)
     names += [f'class_{number}' for number in range(len(names), count)]
     if args.void:
         raise ValueError('--void: the numbers have no names yet; use '
                          'label_map of the data file, {9: 255}')
-    finish(args, made, names, distinct_colors(len(names), True), {})
+    colors = [args.known.colors.get(name, color) for name, color in zip(
+        names, distinct_colors(len(names), True))]
+    finish(args, targets, made, names, colors, {})
 
 
 def read_mat(path: Path, key: Optional[str] = None) -> np.ndarray:

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Dict
 
 import numpy as np
-from mask_data_file import distinct_colors, known_classes
+from mask_data_file import distinct_colors
 from mask_labels import class_names, class_numbers, typing_errors
 from mask_output import Made, finish, mask_files, save
 from mask_shapes import DrawnImage, read_coco, read_labelme
@@ -37,12 +37,14 @@ def convert_shapes(args: argparse.Namespace) -> None:
     if not images:
         raise ValueError(f'{args.source}: no image has a shape')
     labels = [shape.label for image in images for shape in image.shapes]
-    known = [name for name in known_classes(args.out / 'data.py')
-             if name not in renames]
-    places = {shape.label: image.source
+    known = args.known.colors
+    # A class keeps its number under its new name.
+    earlier = dict.fromkeys(name if name in labels else
+                            renames.get(name, name) for name in known)
+    places = {shape.label: image.path
               for image in images for shape in image.shapes}
-    numbers = class_numbers(labels, args.rest, args.classes, args.void, known,
-                            places)
+    numbers = class_numbers(labels, args.rest, args.classes, args.void,
+                            list(earlier), places)
     targets = mask_files(args, [image.path for image in images])
     list(thread_map(lambda index: check_size(images[index]), len(images),
                     'Checking the sizes of images'))
@@ -55,7 +57,8 @@ def convert_shapes(args: argparse.Namespace) -> None:
     classes = class_names(numbers)
     count = Counter(labels)
     colors = distinct_colors(len(classes), args.rest == classes[0])
-    finish(args, made, classes, colors, {
+    colors = [known.get(name, color) for name, color in zip(classes, colors)]
+    finish(args, targets, made, classes, colors, {
         'shapes': [count[name] for name in classes]})
     for note in typing_errors(count):
         print(f'NOTE: {note}')

@@ -82,7 +82,8 @@ def parse_args() -> argparse.Namespace:
         'unlabeled.txt to labeled.txt; val.txt remains')
     add_source_arguments(extend)
     extend.add_argument('--out', required=True, help='folder of the lists')
-    extend.add_argument('--only', help='move the images of this list only')
+    extend.add_argument('--only', help='move the images of this list only, '
+                        'such as label_next.txt')
     check = commands.add_parser('check', help='check lists')
     check.add_argument('folder', nargs='?', help='folder with labeled.txt, '
                        'unlabeled.txt and maybe val.txt and manifest.json')
@@ -239,7 +240,7 @@ def report(path: Path) -> None:
     if unseen:
         print(f'WARNING: no image of val.txt shows {listed(unseen)}. The mIoU '
               'leaves these classes out, or takes 0 where they are '
-              'predicted. Set more images apart.')
+              'predicted. Annotate more images, and set more of them apart.')
     if len(manifest['classes']) == 1:
         print('WARNING: the masks hold a single class. If they are 0/255, '
               'use --label-map 255:1.')

@@ -90,7 +90,7 @@ def read_manifest(folder: Path) -> Dict[str, Any]:
                                 'lists that `make` wrote')
     try:
         manifest = json.loads(path.read_text(encoding='utf-8'))
-        return dict(manifest, lists=dict(manifest['lists']))
+        return dict(manifest, requested=str(manifest['requested']))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f'{path} is no manifest of splits ({error!r}); make '
                          'the splits anew.') from error
@@ -141,7 +141,7 @@ def check_manifest(folder: str) -> List[str]:
             problems.append(
                 f'{file} was changed after it was made: its sha256 is not '
                 f'that of {path} ({images} images). Restore it, or make the '
-                'splits anew. The command `extend` adds labelled images.')
+                'splits anew. To add labelled images, use `extend`.')
     return problems
 
 

@@ -124,53 +124,74 @@ def extend_split(
 ) -> Tuple[Dict[str, List[SplitEntry]], Dict[str, Any]]:
     """Label the unlabelled images that have a mask by now.
 
+    Images that are in no list yet become labelled or unlabelled, too. Val
+    remains.
+
     Args:
         source (SplitSource): The images as they are now.
         folder (Path): Lists and manifest of :func:`make_split`.
         classes (Sequence[str]): Names of the classes. Defaults to (), the
             numbers found in the masks.
         only (str, optional): List of the images that may become labelled.
-            Defaults to None, all.
+            Defaults to None, all; needed where masks were held back.
 
     Returns:
         tuple[dict, dict]: As :func:`make_split`.
 
     Raises:
         FileNotFoundError: If the folder holds no such lists.
-        ValueError: If no further image has a mask.
+        ValueError: If no further image has a mask, or it is not clear which
+            ones may become labelled.
     """
     manifest = read_manifest(folder)
-    images = {name: [entry.image for entry in
-                     source.read_images(str(folder / name))]
-              for name in manifest['lists']}
-    allowed = set(images['unlabeled.txt'])
-    if only is not None:
-        allowed &= {entry.image for entry in source.read_images(only)}
+    if only is None and manifest['requested'] != 'all':
+        raise ValueError(
+            f'{folder} was made with {manifest["requested"]} labelled images '
+            'out of more that have masks; list those that may become '
+            'labelled by --only')
+    chosen = {
+        name: _images(source, folder / name)
+        for name in ('labeled.txt', 'val.txt')
+        if name == 'labeled.txt' or (folder / name).is_file()
+    }
     place = {entry.image: index for index, entry in enumerate(source.masked)}
-    new = [image for image in place if image in allowed]
+    unlabeled = {entry.image for entry in source.bare}.union(
+        place, _images(source, folder / 'unlabeled.txt')).difference(
+            *chosen.values())
+    new = [image for image in place if image in unlabeled]
+    if only is not None:
+        listed = set(_images(source, Path(only)))
+        new = [image for image in new if image in listed]
     if not new:
         raise ValueError(
-            f'{folder / "unlabeled.txt"}: none of the {len(allowed)} images '
-            f'{f"that {only} lists, too, " if only else ""}has a mask. Draw '
-            'masks first, where the data set looks for them')
-    images['labeled.txt'] += new
-    unlabeled = sorted(set(images.pop('unlabeled.txt')) - set(new))
-    lists, counted = {'unlabeled.txt': list(map(SplitEntry, unlabeled))}, {}
-    for name, listed in images.items():
-        gone = [image for image in listed if image not in place]
+            f'no unlabelled image{f" of {only}" if only else ""} has a mask. '
+            'Draw masks first, where the data set looks for them')
+    chosen['labeled.txt'] += new
+    lists: Dict[str, List[SplitEntry]] = {}
+    counted = {}
+    for name, images in chosen.items():
+        gone = [image for image in images if image not in place]
         if gone:
             raise ValueError(f'{folder / name}: {gone[0]} has no mask any '
                              'more; restore it')
-        indices = np.array([place[image] for image in listed], int)
+        indices = np.array([place[image] for image in images], int)
         lists[name] = [source.masked[index] for index in indices]
         counted[name] = source.class_pixels(
             len(classes) or _ALL_VALUES, indices)
+    lists['unlabeled.txt'] = [
+        SplitEntry(image) for image in sorted(unlabeled.difference(new))
+    ]
     classes = classes or _found_classes(counted.values())
     # It told of the masks that there were.
     manifest.pop('all_masks', None)
-    return lists, dict(manifest, masks=len(source.masked),
-                       classes=list(classes),
-                       lists=_histograms(counted, classes))
+    manifest.update(
+        images=sum(map(len, lists.values())), masks=len(place),
+        classes=list(classes), lists=_histograms(counted, classes))
+    return lists, manifest
+
+
+def _images(source: SplitSource, path: Path) -> List[str]:
+    return [entry.image for entry in source.read_images(str(path.resolve()))]
 
 
 def _found_classes(pixels: Iterable[np.ndarray]) -> List[str]:

@@ -33,6 +33,7 @@ class SplitSource:
 
     Raises:
         FileNotFoundError: If there is no image, or none with a mask.
+        ValueError: If two images have one mask.
     """
 
     def __init__(self,
@@ -59,6 +60,15 @@ class SplitSource:
         self.bare = [
             SplitEntry(self._relative(info['img_path'])) for info in bare
         ]
+        by_mask: Dict[str, str] = {}
+        for info in masked:
+            other = by_mask.setdefault(info['seg_map_path'], info['img_path'])
+            if other != info['img_path']:
+                raise ValueError(
+                    f'{other} and {info["img_path"]} have the same mask, '
+                    f'{info["seg_map_path"]}. Rename or remove one of the '
+                    'images, or set img_suffix to the ending of the right '
+                    'ones.')
         if not masked:
             wanted = infos[0].get('seg_map_path') if infos else None
             raise FileNotFoundError(
@@ -130,11 +140,11 @@ class SplitSource:
                 'use a SplitSegDataset.')
         below = osp.join(self.root, list_file)
         entries = read_split(below if osp.isfile(below) else list_file)
-        return [
-            SplitEntry(
-                self._relative(self._dataset.data_info(entry)['img_path']))
-            for entry in entries
-        ]
+        try:
+            infos = [self._dataset.data_info(entry) for entry in entries]
+        except ValueError as error:
+            raise ValueError(f'{list_file}: {error}') from error
+        return [SplitEntry(self._relative(info['img_path'])) for info in infos]
 
     def _relative(self, path: str) -> str:
         path = osp.relpath(path, self.root).replace(osp.sep, '/')

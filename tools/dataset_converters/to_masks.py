@@ -48,8 +48,8 @@ def parse_args() -> argparse.Namespace:
         'void if they count for nothing')
     shapes.add_argument(
         '--classes', nargs='+', metavar='NAME',
-        help='all classes in the order of their numbers; by default REST, '
-        'then the labels by name')
+        help='all classes in the order of their numbers; by default those of '
+        'an earlier data.py, REST, then the labels by name')
     shapes.add_argument(
         '--rename', action='append', default=[], metavar='OLD=NEW',
         help='take a label for another; may be repeated')

@@ -106,7 +106,9 @@ def main() -> None:
     except ValueError as error:
         sys.exit(f'{args.config}, {args.checkpoint}: {error}')
     model = build_plain(plain.cfg, weights)
-    shape = tuple(args.shape or cfg.model.get('crop_size') or (512, 512))
+    # The training crop, in whole patches where the network needs them.
+    shape = tuple(args.shape or getattr(model.data_preprocessor, 'size', None)
+                  or (512, 512))
     difference = compare(cfg, checkpoint, role, model, shape)
     if difference:
         sys.exit(f'the plain model differs by {difference} from the {role}')

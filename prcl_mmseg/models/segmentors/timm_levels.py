@@ -10,7 +10,8 @@ from torch import nn
 from ...value_check import listed
 
 # Arguments that let networks of timm take images of any size.
-_ANY_SIZE = (dict(dynamic_img_size=True), dict(strict_img_size=False), dict())
+_ANY_SIZE = (dict(dynamic_img_size=True, dynamic_img_pad=True),
+             dict(strict_img_size=False), dict())
 _NUM_LEVELS = 4
 
 
@@ -108,20 +109,22 @@ def explain_weights(segmentor: dict, error: Exception) -> None:
         ValueError: If the pretrained weights cannot be had, or do not fit.
             Those of a network for images of one size often fit no other.
     """
-    backbone = segmentor['backbone']
+    backbone = segmentor.get('backbone') or {}
     name = backbone.get('model_name')
     if name is None or not backbone.get('pretrained'):
         return
     key = f'model.segmentor.backbone.model_name={name!r}'
     faults = re.findall(r'size mismatch for (\S+):', str(error))
     if faults:
-        import timm
-        size = timm.get_pretrained_cfg(name).input_size[1:]
-        raise ValueError(
-            f'{key}: its pretrained weights do not fit its {listed(faults)}. '
-            f'They were trained on images of {size} (height, width): set '
-            'model.crop_size and both training crops to it, or give other '
-            'weights') from error
+        advice = 'Give the weights of this model'
+        if backbone.get('img_size'):
+            import timm
+            size = timm.get_pretrained_cfg(name).input_size[1:]
+            advice = (f'The network is built for images of one size. Set '
+                      f'model.crop_size and both training crops to {size} '
+                      '(height, width), if the weights are those of timm')
+        raise ValueError(f'{key}: its pretrained weights do not fit its '
+                         f'{listed(faults)}. {advice}') from error
     if isinstance(error, OSError):
         reason = str(error).split('\n')[0] or type(error).__name__
         raise ValueError(

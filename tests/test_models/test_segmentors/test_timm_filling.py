@@ -124,8 +124,8 @@ def test_weights_for_images_of_another_size(tmp_path):
     model.backbone.pretrained = True
     method = Config.fromfile(CONFIGS / 'methods/supervised.py').method
     build = dict(segmentor=model, num_classes=5, **method)
-    with pytest.raises(ValueError, match=r'do not fit its blocks.0.* of '
-                       r'\(224, 224\) .*: set model.crop_size'):
+    with pytest.raises(ValueError, match=r'do not fit its blocks.0.* for '
+                       r'images of one size. .* crops to \(224, 224\)'):
         MODELS.build(dict(build, crop_size=(96, 96)))
     MODELS.build(dict(build, crop_size=(224, 224)))
     # As where there is no connection.

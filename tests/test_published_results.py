@@ -6,6 +6,9 @@ from statistics import mean, stdev
 
 import pytest
 import yaml
+from mmengine.config import Config
+
+from prcl_mmseg.datasets.msrc import MSRCDataset
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / 'benchmarks/results/camvid'
@@ -127,6 +130,31 @@ def test_table_of_doubt():
         expected = [f'{mean(column):.1f} ± {stdev(column):.1f}'
                     for column in scores]
         assert expected in tables('docs/uncertainty.md', name), name
+
+
+def test_table_of_rare_classes():
+    grid = Config.fromfile(ROOT / 'benchmarks/grids/msrc_rare_classes.py')
+    weights, = (value for name, value in
+                grid.methods.class_weights.cfg_options.items()
+                if name.endswith('class_weight'))
+    rare = [name for _, name in sorted(zip(
+        weights, MSRCDataset.METAINFO['classes']), reverse=True)[:5]]
+    told = (ROOT / 'docs/own_data.md').read_text(encoding='utf-8')
+    assert f'{", ".join(rare[:-1])} and {rare[-1]}.' in told
+    names = {
+        'none of them': 'mean_teacher',
+        'weights for the classes': 'class_weights',
+        'images with rare classes more often': 'class_balanced',
+        'only the hard pixels': 'ohem',
+        'a Dice loss': 'dice'
+    }
+    for name, method in names.items():
+        folder = 'msrc_rare_classes' if method != 'mean_teacher' else 'msrc'
+        file = RESULTS.parent / f'{folder}/{method}_n40_seed0.json'
+        last = json.loads(file.read_text(encoding='utf-8'))['test']['last']
+        expected = [f'{last["mIoU"]:.1f}',
+                    f'{mean(last["class_iou"][label] for label in rare):.1f}']
+        assert tables('docs/own_data.md', name) == [expected]
 
 
 @pytest.mark.parametrize('method', ['supervised', 'mean_teacher', 'prcl'])

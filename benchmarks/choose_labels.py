@@ -19,7 +19,7 @@ from typing import List
 ROOT = Path(__file__).resolve().parents[1]
 TOOL = ROOT / 'tools/analysis_tools/label_next.py'
 CRITERIA = ('random', 'entropy', 'margin', 'variance', 'posterior', 'views',
-            'entropy-diverse', 'random-diverse')
+            'entropy-diverse', 'posterior-diverse', 'random-diverse')
 
 
 def parse_args() -> argparse.Namespace:

@@ -8,7 +8,7 @@ methods = {
     dict(config='configs/supervised/supervised_efficientnet-lite0_msrc_n40.py')
 }
 criteria = ('random', 'entropy', 'margin', 'variance', 'posterior', 'views',
-            'entropy-diverse', 'random-diverse')
+            'entropy-diverse', 'posterior-diverse', 'random-diverse')
 lists = 'work_dirs/choose_labels/{0}_seed{{seed}}/{1}.txt'
 splits = {
     '_delete_': True,

@@ -1,5 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 import os.path as osp
+import reprlib
 from functools import cached_property
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
@@ -328,5 +329,6 @@ def _check_palette(metainfo: Mapping[str, Any]) -> None:
     if classes and not isinstance(classes, str) and palette and (
             len(classes) != len(palette)):
         raise ValueError(
-            f'`metainfo` names {len(classes)} `classes`, but `palette` has '
-            f'{len(palette)} colours; give one colour for each class')
+            f'`metainfo` names {len(classes)} `classes`, but `palette`='
+            f'{reprlib.repr(palette)} has {len(palette)} colours; give one '
+            'colour for each class')

@@ -132,6 +132,32 @@ def test_table_of_doubt():
         assert expected in tables('docs/uncertainty.md', name), name
 
 
+@pytest.mark.parametrize('criterion', [
+    'random', 'random-diverse', 'entropy', 'entropy-diverse', 'posterior',
+    'posterior-diverse', 'variance', 'views', 'margin'])
+def test_table_of_labels_next(criterion):
+    def score(criterion: str, seed: int) -> float:
+        file = (RESULTS.parent / 'msrc_label_next' /
+                f'supervised_{criterion}_seed{seed}.json')
+        return json.loads(file.read_text(encoding='utf-8'))['test']['last'][
+            'mIoU'] if file.is_file() else None
+
+    scores = [score(criterion, seed) for seed in range(3)]
+    expected = ['–' if value is None else f'{value:.1f}' for value in scores]
+    if None in scores:
+        expected += ['–', '–']
+    else:
+        gains = [value - score('random', seed)
+                 for seed, value in enumerate(scores)]
+        expected += [
+            f'{mean(scores):.1f} ± {stdev(scores):.1f}', ''
+            if criterion == 'random' else
+            f'{mean(gains):+.1f} ± {stdev(gains):.1f}'
+        ]
+    name = f'`{criterion.replace("-", " --")}`'
+    assert tables('docs/experiments.md', name) == [expected]
+
+
 def test_table_of_rare_classes():
     grid = Config.fromfile(ROOT / 'benchmarks/grids/msrc_rare_classes.py')
     weights, = (value for name, value in

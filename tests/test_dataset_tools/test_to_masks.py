@@ -190,7 +190,8 @@ def test_a_second_round_keeps_numbers_and_settings(labelme, run_tool,
             (good + "classes += ('x',)\n", '`classes` once'),
             (good.replace('\npalette =', '\npalette = colors ='),
              '`palette` once'),
-            (re.sub(r'palette = .*', 'palette = []', good), '0 colours')):
+            (re.sub(r'palette = .*', 'palette = []', good), '0 colours'),
+            (re.sub(r'palette = .*', 'palette = list()', good), 'plain')):
         data.write_text(text)
         result = run_tool(*command, '--overwrite')
         assert result.failed and words in result.error

@@ -56,7 +56,7 @@ def write_data_file(path: Path, values: Dict[str, object]) -> None:
     all else may have been set by hand.
     """
     if path.is_file():
-        text = path.read_text(encoding='utf-8')
+        text = _text(path)
         values = {name: values[name] for name in _FOUND}
     else:
         text = TEMPLATE.read_text(encoding='utf-8')
@@ -93,21 +93,30 @@ def read_data_file(path: Path) -> KnownData:
     """
     if not path.is_file():
         return KnownData({}, {})
+    names = ('classes', 'palette', 'label_map')
+    places = _assignments(_text(path), path, {*_FOUND, *names})
     try:
-        text = path.read_text(encoding='utf-8')
-        names = ('classes', 'palette', 'label_map')
-        places = _assignments(text, path, {*_FOUND, *names})
         classes, palette, label_map = (
             ast.literal_eval(places[name].value) for name in names)
         colors = {name: tuple(color) for name, color in zip(classes, palette)}
-    except (TypeError, UnicodeDecodeError) as error:
-        raise ValueError(f'{path}: {error}; correct or delete it') from None
+    except (TypeError, ValueError):
+        raise ValueError(
+            f'{path}: {", ".join(names)} are to be plain values; write them '
+            'out, or delete the file to have it made anew') from None
     if isinstance(classes, str) or not (
             len(colors) == len(classes) == len(palette)):
         raise ValueError(
             f'{path}: `classes` names {len(classes)} classes, and `palette` '
             f'has {len(palette)} colours; give one colour for each class')
     return KnownData(colors, label_map)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding='utf-8')
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path} is not UTF-8 ({error}); save it as UTF-8, or '
+                         'delete it to have it made anew') from None
 
 
 def _assignments(text: str, path: Path,

@@ -115,7 +115,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding='utf-8')
     except UnicodeDecodeError as error:
-        raise ValueError(f'{path} is not UTF-8 ({error}); save it as UTF-8, or '
+        raise ValueError(f'{path} is not UTF-8 ({error}); save it as such, or '
                          'delete it to have it made anew') from None
 
 

@@ -5,6 +5,8 @@ from typing import Iterator, List, Optional, Tuple
 
 from mmengine import fileio
 
+from .split_list import IMAGE_SUFFIXES
+
 
 def scan_folder(folder: str,
                 suffixes: Tuple[str, ...],
@@ -33,6 +35,15 @@ def scan_folder(folder: str,
                 recursive=True,
                 backend_args=backend_args))
     return sorted(path for path in paths if path.endswith(suffixes))
+
+
+def scan_images(folder: str,
+                backend_args: Optional[dict] = None) -> List[str]:
+    """Images of any usual ending below a folder, as :func:`scan_folder`."""
+    return [
+        path for path in scan_folder(folder, ('', ), backend_args)
+        if path.lower().endswith(IMAGE_SUFFIXES)
+    ]
 
 
 def _local_files(folder: str, above: Tuple[str, ...]) -> Iterator[str]:

@@ -9,11 +9,10 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from .bad_files import unreadable_file
-from .folder_scan import scan_folder
+from .folder_scan import scan_folder, scan_images
 from .mask_reader import MaskReader
 from .pipeline_check import find_mask_loader
-from .split_list import (FILE_SUFFIXES, IMAGE_SUFFIXES, SplitEntry,
-                         read_split)
+from .split_list import FILE_SUFFIXES, SplitEntry, read_split
 
 
 @DATASETS.register_module()
@@ -113,10 +112,7 @@ class SplitSegDataset(BaseSegDataset):
         folder = self.data_prefix.get('img_path') or ''
         if self.img_suffix is not None:
             return scan_folder(folder, (self.img_suffix, ), self.backend_args)
-        return [
-            path for path in scan_folder(folder, ('', ), self.backend_args)
-            if path.lower().endswith(IMAGE_SUFFIXES)
-        ]
+        return scan_images(folder, self.backend_args)
 
     def prepare_data(self, idx: int) -> dict:
         """Load a sample; the error names a file that cannot be read.

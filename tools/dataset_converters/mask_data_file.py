@@ -127,24 +127,32 @@ def _assignments(text: str, path: Path,
     except SyntaxError as error:
         raise ValueError(f'{path}, line {error.lineno}: {error.msg}; correct '
                          'or delete the file') from None
-    lines = Counter(line for node in nodes
-                    for line in range(node.lineno, node.end_lineno + 1))
+    statements = Counter(line for node in nodes for line in _lines(node))
+    setters: Dict[str, List[ast.stmt]] = {}
+    for node in nodes:
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                setters.setdefault(part.id, []).append(node)
     places = {}
     for name in names:
-        found = [node for node in nodes if any(
-            isinstance(part, ast.Name) and part.id == name
-            and isinstance(part.ctx, ast.Store) for part in ast.walk(node))]
-        node = found[0] if len(found) == 1 else None
-        if not isinstance(node, ast.Assign) or len(
-                node.targets) > 1 or not isinstance(
-                    node.targets[0], ast.Name) or any(
-                        lines[line] > 1 for line in range(
-                            node.lineno, node.end_lineno + 1)):
+        found = setters.get(name, [])
+        if len(found) != 1 or not _is_plain(found[0]) or any(
+                statements[line] > 1 for line in _lines(found[0])):
             raise ValueError(
                 f'{path} does not set `{name}` once, on lines of its own; '
                 f'write {name} = ..., or delete the file to have it made anew')
-        places[name] = node
+        places[name] = found[0]
     return places
+
+
+def _is_plain(node: ast.stmt) -> bool:
+    """Whether a statement is ``NAME = ...``."""
+    return isinstance(node, ast.Assign) and len(
+        node.targets) == 1 and isinstance(node.targets[0], ast.Name)
+
+
+def _lines(node: ast.stmt) -> range:
+    return range(node.lineno, node.end_lineno + 1)
 
 
 def distinct_colors(count: int, first_is_black: bool) -> List[List[int]]:

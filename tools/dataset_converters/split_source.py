@@ -11,7 +11,7 @@ from mmseg.registry import DATASETS
 
 from prcl_mmseg.datasets import (SplitEntry, SplitSegDataset, UnlabeledDataset,
                                  check_paths, read_split)
-from prcl_mmseg.datasets.folder_scan import scan_folder
+from prcl_mmseg.datasets.folder_scan import scan_images
 from prcl_mmseg.datasets.label_check import class_pixels
 from prcl_mmseg.datasets.split_list import IMAGE_SUFFIXES
 
@@ -259,9 +259,7 @@ def _other_endings(dataset: SplitSegDataset) -> List[str]:
     if suffix.lower() not in IMAGE_SUFFIXES or osp.commonpath(
             [images, masks]) == images:
         return []
-    return [path for path in scan_folder(images, ('', ))
-            if path.lower().endswith(IMAGE_SUFFIXES)
-            and not path.endswith(suffix)]
+    return [path for path in scan_images(images) if not path.endswith(suffix)]
 
 
 def _with_infos(dataset: BaseSegDataset, infos: List[dict]) -> BaseSegDataset:

@@ -1,10 +1,10 @@
 # Your own data. Copy this file, change what stands above the line, and name
 # the copy in a leaf config such as configs/prcl/prcl_r50_custom.py.
 data_root = 'data/custom'
-# Folders below data_root. The mask of images/x/a.jpg is masks/x/a.png. None
-# instead of '.jpg' takes images of all usual endings.
+# Folders below data_root. The mask of images/x/a.jpg is masks/x/a.png.
 image_folder = 'images'
 mask_folder = 'masks'
+# None takes images of all usual endings.
 img_suffix = '.jpg'
 seg_map_suffix = '.png'
 # Lists, below data_root or below the working directory:

@@ -56,7 +56,7 @@ def choose(row: dict, by: str, count: int, folder: Path) -> None:
         str(checkpoint), '--count',
         str(count), '--by', criterion, '--seed',
         str(row['seed']), '--overwrite', '--out',
-        str(folder / 'chosen'), *(['--diverse'] if diverse else [])
+        str(folder / 'chosen'), '--diverse' if diverse else '--no-diverse'
     ], check=True)
     chosen = set((folder / 'chosen/label_next.txt').read_text(
         encoding='utf-8').splitlines())

@@ -5,17 +5,21 @@
 
 AUROC and AURC, in %, of finding the wrong pixels of the test images. Beside
 the softmax: a logistic regression on its log odds and entropy, and on those
-and the score, with their squares, fitted on the validation images. ``flip`` is
-seen, not learnt: how little a second pass, over the flipped image, gives to
-the predicted class. Where the model has a ViewVariance, its calibration too:
-the disagreement of views that it expects, and the one that is seen when the
-strategy augments the test images.
+and the score, with their squares, fitted on the validation images. ``flip``
+and ``student`` are seen, not learnt: how little the same network gives to the
+predicted class on the flipped image, and the student, where the teacher
+predicts. Where the model has a ViewVariance, its calibration too: the
+disagreement of views that it expects, and the one that is seen when the
+strategy augments the test images. ``held_out`` has the same estimator and
+inputs, but is fitted to the errors on the validation images: what masks that
+the network has not learnt from could teach a variance.
 """
 import argparse
 import copy
 import json
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional
 
 import measure  # noqa: F401, so that a clone is enough
 import torch
@@ -25,6 +29,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from mmseg.apis import init_model
+from mmseg.models.utils import resize
 from mmseg.registry import DATASETS
 from prettytable import PrettyTable
 from torch import Tensor, nn
@@ -39,6 +44,7 @@ from prcl_mmseg.models import ViewVariance
 STRIDE = 4
 BASE = ('softmax', 'entropy')
 LEARNT = ('variance', 'prototype', 'views')
+SEEN = ('flip', 'student')
 # Of the calibration.
 BINS = 10
 
@@ -54,32 +60,106 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+class Pixels(NamedTuple):
+    """Labelled pixels of all images.
+
+    Attributes:
+        scores (dict[str, Tensor]): Scores of doubt, (P,) each.
+        wrong (Tensor): Which are wrong, (P,).
+        inputs (Tensor): What a ViewVariance reads, (P, K), fp16; K is 0 where
+            the model has none.
+    """
+    scores: Dict[str, Tensor]
+    wrong: Tensor
+    inputs: Tensor
+
+
 @torch.no_grad()
-def collect(model: nn.Module, dataset) -> Tuple[Dict[str, Tensor], Tensor]:
-    """Scores of labelled pixels of all images, and which are wrong."""
-    columns: Dict[str, List[Tensor]] = {}
-    wrong = []
-    for item in dataset:
-        sample, = model.test_step(pseudo_collate([item]))
-        flipped, = model.test_step(
-            pseudo_collate([dict(item, inputs=item['inputs'].flip(-1))]))
-        maps = {name: sample.get(name).data
-                for name in ('seg_logits', *set(MAPS.values()))
-                if name in sample}
-        names = [name for name in (*BASE, *LEARNT)
-                 if MAPS.get(name, 'seg_logits') in maps]
-        scores = pixel_scores(maps, names)
-        label = sample.pred_sem_seg.data.long()
-        other = class_logits(flipped.seg_logits.data).softmax(0).flip(-1)
-        scores['flip'] = 1 - other.gather(0, label)[0]
-        truth = item['data_samples'].gt_sem_seg.data.to(label)
-        grid = (slice(None, None, STRIDE), ) * 2
-        valid = (truth[0] != 255)[grid]
-        for name, score in scores.items():
-            columns.setdefault(name, []).append(score[grid][valid].cpu())
-        wrong.append((truth != label)[0][grid][valid].cpu())
-    return ({name: torch.cat(parts) for name, parts in columns.items()},
-            torch.cat(wrong))
+def collect(model: nn.Module, dataset) -> Pixels:
+    """Every so manyth pixel of all images."""
+    parts = []
+    with reading(view_variance(model)) as read:
+        for item in dataset:
+            parts.append(_pixels_of_image(model, item, read))
+    return Pixels(
+        {name: torch.cat([part.scores[name] for part in parts])
+         for name in parts[0].scores},
+        torch.cat([part.wrong for part in parts]),
+        torch.cat([part.inputs for part in parts]))
+
+
+def _pixels_of_image(model: nn.Module, item: dict,
+                     read: List[Tensor]) -> Pixels:
+    sample, = model.test_step(pseudo_collate([item]))
+    maps = {name: sample.get(name).data
+            for name in ('seg_logits', *set(MAPS.values()))
+            if name in sample}
+    names = [name for name in (*BASE, *LEARNT)
+             if MAPS.get(name, 'seg_logits') in maps]
+    scores = pixel_scores(maps, names)
+    label = sample.pred_sem_seg.data.long()
+    grid = (slice(None, None, STRIDE), ) * 2
+    truth = item['data_samples'].gt_sem_seg.data.to(label)
+    valid = (truth[0] != 255)[grid]
+    inputs = label.new_empty(0, *label.shape[1:])
+    if read:
+        inputs = resize(
+            read.pop(), size=label.shape[1:], mode='bilinear')[0].half()
+        read.clear()
+
+    def doubt(seg_logits: Tensor) -> Tensor:
+        return 1 - class_logits(seg_logits).softmax(0).gather(0, label)[0]
+
+    flipped, = model.test_step(
+        pseudo_collate([dict(item, inputs=item['inputs'].flip(-1))]))
+    scores['flip'] = doubt(flipped.seg_logits.data.flip(-1))
+    if 'teacher' in getattr(model, 'roles', ()):
+        with model.predicting_with('student'):
+            other, = model.test_step(pseudo_collate([item]))
+        scores['student'] = doubt(other.seg_logits.data)
+    return Pixels(
+        {name: score[grid][valid].cpu() for name, score in scores.items()},
+        (truth != label)[0][grid][valid].cpu(),
+        inputs[(slice(None), *grid)][:, valid].T.cpu())
+
+
+@contextmanager
+def reading(term: Optional[ViewVariance]) -> Iterator[List[Tensor]]:
+    """Note what the estimator of a term reads."""
+    read: List[Tensor] = []
+    if term is None:
+        yield read
+        return
+    handle = term.estimator.register_forward_pre_hook(
+        lambda _, inputs: read.append(inputs[0]))
+    try:
+        yield read
+    finally:
+        handle.remove()
+
+
+def held_out(term: ViewVariance, val: Pixels, test: Pixels) -> Tensor:
+    """The term's estimator, fitted to the errors of val, for test."""
+    torch.manual_seed(0)
+    estimator = copy.deepcopy(term.estimator).cpu()
+    for layer in estimator.children():
+        if hasattr(layer, 'reset_parameters'):
+            layer.reset_parameters()
+    optimizer = torch.optim.AdamW(estimator.parameters(), lr=3e-3)
+
+    def log_odds(inputs: Tensor) -> Tensor:
+        return estimator(inputs.float().T[None, :, :, None]).flatten()
+
+    for _ in range(300):
+        chosen = torch.randint(len(val.wrong), (4096, ))
+        loss = F.binary_cross_entropy_with_logits(
+            log_odds(val.inputs[chosen]), val.wrong[chosen].float())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        return torch.cat([log_odds(part).sigmoid()
+                          for part in test.inputs.split(65536)])
 
 
 def quality(score: Tensor, wrong: Tensor) -> dict:
@@ -91,14 +171,14 @@ def quality(score: Tensor, wrong: Tensor) -> dict:
         auroc=round(100 * auroc(counts), 2), aurc=round(100 * aurc(counts), 3))
 
 
-def fitted(names: List[str], val: Tuple, test: Tuple) -> Tensor:
+def fitted(names: List[str], val: Pixels, test: Pixels) -> Tensor:
     """A logistic regression of being wrong, fitted on val, for test."""
-    inputs = [_inputs(names, part[0]) for part in (val, test)]
+    inputs = [_inputs(names, part.scores) for part in (val, test)]
     mean, std = inputs[0].mean(0), inputs[0].std(0).clamp(min=1e-6)
     train, test_inputs = ((part - mean) / std for part in inputs)
     weight = torch.zeros(train.shape[1] + 1, requires_grad=True)
     optimizer = torch.optim.LBFGS([weight], max_iter=100)
-    target = val[1].float()
+    target = val.wrong.float()
 
     def step() -> Tensor:
         optimizer.zero_grad()
@@ -171,14 +251,19 @@ def main() -> None:
         collect(model, DATASETS.build(cfg[f'{part}_dataloader'].dataset))
         for part in ('val', 'test'))
     result = dict(
-        wrong=round(100 * test[1].float().mean().item(), 2),
-        alone={name: quality(score, test[1])
-               for name, score in test[0].items()})
-    learnt = [name for name in LEARNT if name in test[0]]
-    extra = dict(nothing=[], **{name: [name] for name in (*learnt, 'flip')})
-    extra.update(all_learnt=learnt, all=[*learnt, 'flip'])
+        wrong=round(100 * test.wrong.float().mean().item(), 2),
+        alone={name: quality(score, test.wrong)
+               for name, score in test.scores.items()})
+    term = view_variance(model)
+    if term is not None:
+        result['alone']['held_out'] = quality(
+            held_out(term, val, test), test.wrong)
+    learnt, seen = ([name for name in names if name in test.scores]
+                    for names in (LEARNT, SEEN))
+    extra = dict(nothing=[], **{name: [name] for name in (*learnt, *seen)})
+    extra.update(all_learnt=learnt, all=[*learnt, *seen])
     result['beside_softmax'] = {
-        name: quality(fitted([*BASE, *more], val, test), test[1])
+        name: quality(fitted([*BASE, *more], val, test), test.wrong)
         for name, more in extra.items()
     }
     for title, rows in list(result.items())[1:]:
@@ -186,7 +271,7 @@ def main() -> None:
         for name, row in rows.items():
             table.add_row([name, row['auroc'], row['aurc']])
         print(table)
-    if view_variance(model) is not None:
+    if term is not None:
         result['calibration'] = calibration(model, cfg)
         print('expected disagreement:', result['calibration']['expected'])
         print('seen disagreement:    ', result['calibration']['seen'])

@@ -30,9 +30,10 @@ def names_of(scenes: Path, ann_file: Path) -> list:
 
 
 @pytest.mark.parametrize('method, by, options', [
-    ('prcl', 'variance', []), ('prcl', 'posterior', ['--diverse']),
+    ('prcl', 'variance', ['--no-diverse']), ('prcl', 'posterior', []),
     ('prcl', 'views', ['--diverse', '--role', 'student']),
-    ('supervised', 'entropy', ['--diverse']), ('mean_teacher', 'margin', []),
+    ('supervised', 'entropy', []),
+    ('mean_teacher', 'margin', ['--no-diverse']),
     ('supervised', 'random', []), ('prcl', 'random', ['--diverse'])])
 def test_lists_table_and_page(trained, propose, scene_folder, method, by,
                               options):
@@ -52,11 +53,13 @@ def test_lists_table_and_page(trained, propose, scene_folder, method, by,
     order = sorted((row['chosen'], os.path.basename(row['path']))
                    for row in rows if row['chosen'])
     assert [name for _, name in order] == chosen
-    if '--diverse' not in options:
+    page = (out / 'index.html').read_text(encoding='utf-8')
+    diverse = options[:1] == ['--diverse'] or not options and by != 'random'
+    assert ('far from the labelled images' in page) == diverse
+    if not diverse:
         assert [row['chosen'] for row in by_rank] == ['1', '2'] + [''] * 4
     classes = {row['most_doubtful_class'] for row in rows}
     assert classes <= ({''} if by == 'random' else set(CLASSES))
-    page = (out / 'index.html').read_text(encoding='utf-8')
     pictures = sorted(path.name for path in (out / 'pictures').iterdir())
     assert len(pictures) == (4 if by == 'random' else 6)
     assert all(f'pictures/{name}' in page for name in pictures)

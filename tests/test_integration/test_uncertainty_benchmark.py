@@ -1,12 +1,16 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """benchmarks/uncertainty.py, on whatever data and network."""
+from types import SimpleNamespace
+
 import tiny
 import torch
 import uncertainty
 from mmengine.config import Config
 from mmseg.registry import DATASETS, MODELS
+from torch import nn
 
 from prcl_mmseg.engine.launch import adapt_to_run
+from prcl_mmseg.models import ViewVariance
 
 VIEWS = "\nmodel['terms']['views'] = dict(type='ViewVariance')\n"
 
@@ -44,9 +48,29 @@ def test_scores_of_a_one_channel_head():
         segmentor=tiny.segmentor(decode_head=head, auxiliary_head=None),
         num_classes=2,
         terms=dict(views=dict(type='ViewVariance'))).eval()
+    model.init_weights()
     image = torch.randint(255, (3, 32, 32), dtype=torch.uint8)
     item = dict(inputs=image, data_samples=tiny.samples(1, classes=2)[0])
-    scores, wrong = uncertainty.collect(model, [item])
-    assert set(scores) == {'softmax', 'entropy', 'views', 'flip'}
-    assert all(score.shape == wrong.shape == (64, )
-               for score in scores.values())
+    pixels = uncertainty.collect(model, [item])
+    assert set(pixels.scores) == {
+        'softmax', 'entropy', 'views', 'flip', 'student'
+    }
+    assert all(score.shape == pixels.wrong.shape == (64, )
+               for score in pixels.scores.values())
+    # A new teacher is a copy of its student.
+    torch.testing.assert_close(pixels.scores['student'],
+                               pixels.scores['softmax'].sigmoid())
+    assert pixels.inputs.shape == (64, 2)
+
+
+def test_held_out_errors_teach_the_estimator():
+    torch.manual_seed(0)
+    term = ViewVariance(num_classes=2)
+    term.attach(SimpleNamespace(decode_head=nn.Identity()))
+    before = [value.clone() for value in term.parameters()]
+    val, test = (
+        uncertainty.Pixels({}, inputs[:, 0] > 0.5, inputs.half())
+        for inputs in (torch.rand(5000, 2), torch.rand(1000, 2)))
+    score = uncertainty.held_out(term, val, test)
+    assert uncertainty.quality(score, test.wrong)['auroc'] > 99
+    assert all(map(torch.equal, before, term.parameters()))

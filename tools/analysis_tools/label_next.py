@@ -1,7 +1,7 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Rank unlabelled images by how much it would help to label them next.
 
-``python tools/analysis_tools/label_next.py CONFIG CHECKPOINT --by entropy``
+``python tools/analysis_tools/label_next.py CONFIG CHECKPOINT --count 20``
 """
 import argparse
 import os.path as osp
@@ -49,9 +49,9 @@ def parse_args() -> tuple:
         help='what tells that a pixel is doubtful; entropy by default')
     parser.add_argument(
         '--diverse',
-        action='store_true',
+        action=argparse.BooleanOptionalAction,
         help='of the best images take different ones, which also differ from '
-        'the labelled ones')
+        'the labelled ones; the default, but not of --by random')
     parser.add_argument(
         '--images',
         help='folder of images, subfolders included, instead of the '
@@ -68,6 +68,8 @@ def parse_args() -> tuple:
         default=0,
         help='of --by random, and of random augmentations; 0 by default')
     args = parser.parse_args()
+    if args.diverse is None:
+        args.diverse = args.by != 'random'
     if args.images is not None and not osp.isdir(args.images):
         parser.error(f'--images {args.images!r} is no folder')
     cfg = read_predicting_config(args, parser)

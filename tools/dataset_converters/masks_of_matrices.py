@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Optional
 
 import numpy as np
-from mask_data_file import distinct_colors
+from distinct_colors import distinct_colors
 from mask_labels import VOID
 from mask_output import files_of, finish, mask_files, save
 

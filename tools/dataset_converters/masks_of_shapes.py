@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Dict
 
 import numpy as np
-from mask_data_file import distinct_colors
+from distinct_colors import distinct_colors
 from mask_labels import class_names, class_numbers, typing_errors
 from mask_output import Made, finish, mask_files, save
 from mask_shapes import DrawnImage, read_coco, read_labelme

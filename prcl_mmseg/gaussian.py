@@ -21,7 +21,7 @@ class DiagonalGaussian:
 
     Args:
         mean (Tensor): Means μ, of shape (..., D).
-        var (Tensor): Variances σ² > 0, broadcastable to ``mean``.
+        var (Tensor): Variances σ² > 0, of the same shape.
 
     Examples:
         >>> pixels = DiagonalGaussian(torch.randn(100, 8), torch.ones(100, 8))
@@ -35,7 +35,7 @@ class DiagonalGaussian:
 
     @property
     def precision(self) -> Tensor:
-        """Natural parameter Λ = 1/σ², of the shape of ``var``."""
+        """Natural parameter Λ = 1/σ², of the same shape."""
         return 1 / self.var
 
     def __getitem__(self, index) -> 'DiagonalGaussian':
@@ -78,7 +78,7 @@ class DiagonalGaussian:
         Returns:
             DiagonalGaussian: The fused Gaussians, without ``dim``.
         """
-        precision = self.precision.expand_as(self.mean)
+        precision = self.precision
         var = 1 / precision.sum(dim)
         return DiagonalGaussian(var * (precision * self.mean).sum(dim), var)
 
@@ -94,7 +94,7 @@ class DiagonalGaussian:
         Returns:
             Tensor: Of shape (..., D), or (..., num_samples, D).
         """
-        mean, std = self.mean, (scale * self.var).sqrt().expand_as(self.mean)
+        mean, std = self.mean, (scale * self.var).sqrt()
         if num_samples is not None:
             shape = (*mean.shape[:-1], num_samples, mean.shape[-1])
             mean = mean.unsqueeze(-2).expand(shape)

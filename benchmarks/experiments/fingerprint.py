@@ -13,6 +13,16 @@ def plain(cfg: Config) -> dict:
     return json.loads(json.dumps(cfg._cfg_dict.to_dict(), default=repr))
 
 
+def effective(config: dict) -> dict:
+    """A plain config without what is switched off."""
+    scaling = config.get('auto_scale_lr') or {}
+    return {
+        key: value
+        for key, value in config.items()
+        if key != 'auto_scale_lr' or scaling.get('enable')
+    }
+
+
 def digest(value: Any) -> str:
     """A hash of a value in the types of JSON, as 16 hexadecimal digits."""
     text = json.dumps(value, sort_keys=True)

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 from mmengine.config import Config
 
-from .fingerprint import digest, list_digests, plain
+from .fingerprint import digest, effective, list_digests, plain
 
 _KEYS = dict(
     grid={'methods', 'splits', 'seeds', 'cfg_options', 'pseudo_labels'},
@@ -55,8 +55,8 @@ class Run:
 
     @cached_property
     def config_hash(self) -> str:
-        """str: Changes with anything that the config says."""
-        return digest([plain(self.config), self.pseudo_labels])
+        """str: Changes with whatever of the config has an effect."""
+        return digest([effective(plain(self.config)), self.pseudo_labels])
 
     @cached_property
     def data_hash(self) -> str:

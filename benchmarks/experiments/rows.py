@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, List, Optional, Tuple
 
-from .fingerprint import changed_keys, plain
+from .fingerprint import changed_keys, effective, plain
 from .grid import Grid, Run
 
 
@@ -48,7 +48,8 @@ def difference(row: dict, run: Run) -> List[str]:
     """Say in what a row's experiment differs from a run; empty if in none."""
     changes = []
     if row['config_hash'] != run.config_hash:
-        changes = changed_keys(row.get('config') or {}, plain(run.config))
+        changes = changed_keys(*map(
+            effective, (row.get('config') or {}, plain(run.config))))
         changes = changes or ['pseudo_labels']
     elif row['data_hash'] != run.data_hash:
         changes = ['the lists of images']

@@ -12,7 +12,7 @@ log_level = 'INFO'
 load_from = None
 resume = False
 tta_model = dict(type='SemiSegTTAModel')
-# For every method; each is idle where the model lacks what it works on.
+# For every method; each is idle where the method lacks what it works on.
 custom_hooks = [
     dict(type='PreflightHook'),
     dict(type='ReproducibleStepHook'),

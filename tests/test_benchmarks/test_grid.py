@@ -71,6 +71,18 @@ def test_options_of_a_method_go_before_those_of_its_split(write):
         'model.depth: 3 -> 4']
 
 
+def test_what_is_switched_off_does_not_make_another_run(write):
+    hashes = [
+        load_grid(write(cfg_options={
+            'auto_scale_lr.enable': enable,
+            'auto_scale_lr.base_batch_size': size
+        }), ROOT).runs[0].config_hash
+        for enable, size in [(False, 4), (False, 16), (True, 4), (True, 16)]
+    ]
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes)) == 3
+
+
 def test_a_wrapper_reads_no_list_itself(write):
     wrapped = dict(
         _delete_=True, type='RepeatDataset', times=2,

@@ -124,3 +124,16 @@ def test_effective_classes():
         _effective_classes
     assert _effective_classes(torch.tensor([5., 5, 5, 5])) == pytest.approx(4)
     assert _effective_classes(torch.tensor([7., 0, 0])) == pytest.approx(1)
+
+
+@pytest.mark.parametrize('size', [1, 2])
+def test_a_lone_image_that_should_be_mixed_is_reported(write_config, tmp_path,
+                                                       size):
+    log = train(
+        write_config('mean_teacher'), tmp_path / 'work', {}, **{
+            'train_dataloader.batch_size': size,
+            'train_cfg.max_iters': 1
+        })
+    about = [line for line in warnings(log) if 'cannot mix images' in line]
+    assert len(about) == (size == 1)
+    assert all('train_dataloader.batch_size' in line for line in about)

@@ -1,6 +1,7 @@
 # Short runs of small pretrained networks, also without a GPU.
 _base_ = './adamw_25k.py'
 train_cfg = dict(max_iters=1200, val_interval=400)
+auto_scale_lr = dict(base_batch_size=4)
 optim_wrapper = dict(
     optimizer=dict(lr=5e-4),
     paramwise_cfg=dict(custom_keys=dict(decode_head=dict(lr_mult=1.))))

@@ -77,6 +77,7 @@ class PreflightHook(Hook):
         check_class_count(dataset.metainfo, model.num_classes)
         check_steps(runner.train_dataloader)
         self._log_batch(runner, dataset)
+        self._warn_of_lone_images(runner, model, dataset)
         run_in_main_process(lambda: self._check_training(runner, model))
         try_network(model)
 
@@ -144,6 +145,21 @@ class PreflightHook(Hook):
             f'{get_world_size()} process(es); learning rate '
             f'{group.get("initial_lr", group["lr"]):g}, before any warm-up '
             'or decay')
+
+    @staticmethod
+    def _warn_of_lone_images(runner: Runner, model: nn.Module,
+                             dataset) -> None:
+        if not isinstance(dataset, SemiSegDataset):
+            return
+        mixing = sorted({type(module).__name__ for module in model.modules()
+                         if getattr(module, 'mixes', False)})
+        number = dataset.samples_per_item[1] * (
+            runner.train_dataloader.batch_size or 1)
+        if mixing and number == 1:
+            runner.logger.warning(
+                f'{" and ".join(mixing)} cannot mix images: each step of a '
+                'process has one unlabelled image. Set '
+                '`train_dataloader.batch_size` to 2 or more.')
 
 
 def _scored_part(dataset: Any, evaluator: Evaluator) -> DataPart:

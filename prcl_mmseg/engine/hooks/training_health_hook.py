@@ -16,9 +16,10 @@ from .unwrap import prototype_banks, terms_of, unwrap_model
 CURES = dict(
     loss_pseudo='whoever labels is sure of no pixel (pseudo_weight is 0); '
     'lower model.strategy.loss.threshold',
-    loss_contrast='no class has hard pixels (anchor_classes is 0); lower '
-    'model.terms.contrast.confidence_threshold if contrast_ratio is small, or '
-    'raise model.terms.contrast.loss.anchors.threshold')
+    loss_contrast='fewer than two classes have pixels to contrast '
+    '(anchor_classes is 0); lower model.terms.contrast.confidence_threshold '
+    'if contrast_ratio is small, or raise '
+    'model.terms.contrast.loss.anchors.threshold if it is below 1')
 
 
 @HOOKS.register_module()
@@ -76,6 +77,7 @@ class TrainingHealthHook(Hook):
         self._table_steps = 0
         self._collapsed_for = 0
         self._missing_for: Optional[Tensor] = None
+        self._shown: Optional[Tensor] = None
         self._warned: Set[str] = set()
 
     def before_train_iter(self,
@@ -138,10 +140,14 @@ class TrainingHealthHook(Hook):
         self._watch_missing(runner, sums)
 
     def _watch_missing(self, runner: Runner, sums: Dict[str, Tensor]) -> None:
-        missing = (sums['pseudo_labels'] == 0) & (sums['labels'] > 0)
+        missing, shown = sums['pseudo_labels'] == 0, sums['labels'] > 0
         if self._missing_for is None:
             self._missing_for = torch.zeros_like(sums['labels'])
+            self._shown = torch.zeros_like(shown)
+        # Few masks show a rare class, so not each look sees one of them.
+        self._shown |= shown
         self._missing_for = (self._missing_for + self.interval) * missing
+        lost = self._shown & (self._missing_for >= self.patience)
         or_else = ''
         model = unwrap_model(runner.model)
         labeler = getattr(model.strategy, 'labeler', None)
@@ -152,7 +158,7 @@ class TrainingHealthHook(Hook):
         for index, name in enumerate(_class_names(runner, len(missing))):
             self._warn(
                 runner, f'class {name}',
-                bool(self._missing_for[index] >= self.patience),
+                bool(lost[index]),
                 f'No pixel was pseudo-labelled as class {name!r} in the last '
                 f'{self.patience} iterations, though labelled masks show it: '
                 'the unlabelled images lack it, or who labels has lost it. '

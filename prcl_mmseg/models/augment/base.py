@@ -16,6 +16,9 @@ class BatchTransform(nn.Module, metaclass=ABCMeta):
     global generators, so ``torch.manual_seed`` reproduces them.
     """
 
+    # Whether images are pasted over each other, which takes two of them.
+    mixes = False
+
     @torch.no_grad()
     def forward(self, view: View) -> View:
         """Transform a view, which itself is left unchanged.

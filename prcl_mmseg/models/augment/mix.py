@@ -24,6 +24,8 @@ class ClassMix(BatchTransform):
             Defaults to 1.0.
     """
 
+    mixes = True
+
     def __init__(self, prob: float = 1.0) -> None:
         super().__init__()
         self.prob = check_number('ClassMix.prob', prob, 0, 1)
@@ -64,6 +66,8 @@ class CutMix(BatchTransform):
         prob (float): Probability that an image is pasted over.
             Defaults to 1.0.
     """
+
+    mixes = True
 
     def __init__(self,
                  area: Union[float, Tuple[float, float]] = 0.5,

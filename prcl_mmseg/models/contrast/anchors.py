@@ -44,7 +44,8 @@ class HardAnchors:
     not grow with the classes beyond the budget.
 
     Args:
-        num_queries (int): Anchors per class, drawn with replacement.
+        num_queries (int): Makes the budget: this many anchors for each class
+            of the data set. They are drawn with replacement.
             Defaults to 256.
         threshold (float): δ_s. 1 or more makes every valid pixel a
             candidate: σ² and the prototypes have to know the easy pixels, too.

@@ -33,7 +33,9 @@ class PrototypeContrast(Term):
     The (last dense) decode head of the network is wrapped by the head that
     embeds. Predictions carry ``pred_variance``, the variance σ² of each pixel
     in one number for its D dimensions, and ``pred_posterior``, the
-    probability that the prototypes give to the predicted class.
+    probability that the prototypes give to the predicted class. Where windows
+    or augmentations are averaged, so are their maps, each of which is for the
+    class that it predicts itself.
 
     Args:
         num_classes (int): Number of classes C; given by the segmentor.

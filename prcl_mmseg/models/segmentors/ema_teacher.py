@@ -42,10 +42,6 @@ class EMATeacher(MomentumAnnealingEMA):
             interval=interval,
             update_buffers=True)
 
-    def copy_student(self, student: nn.Module) -> None:
-        """Become equal to the student, as at the start."""
-        copy_weights(student, self.module)
-
     def update_parameters(self, model: nn.Module) -> None:
         """Move towards the student.
 

@@ -51,6 +51,20 @@ def test_equals_the_materialized_score(block_size, scene, reduction):
         torch.testing.assert_close(gradient, value, rtol=1e-4, atol=1e-5)
 
 
+def test_anchors_in_any_order_of_memory(scene):
+    anchors, keys, index = scene
+    gradients = []
+    for order in (lambda value: value,
+                  lambda value: value.mT.contiguous().mT):
+        mean, var = (
+            order(value.detach()).requires_grad_()
+            for value in (anchors.mean, anchors.var))
+        pairwise_mls(DiagonalGaussian(mean, var), keys, index).sum().backward()
+        gradients.append((mean.grad, var.grad))
+    assert gradients[0][0].abs().sum() > 0
+    torch.testing.assert_close(*gradients)
+
+
 def test_keys_are_constants(scene):
     anchors, keys, index = scene
     pairwise_mls(anchors, keys, index).sum().backward()

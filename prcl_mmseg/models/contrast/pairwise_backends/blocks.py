@@ -61,8 +61,11 @@ def gradients(grad: Tensor, mean: Tensor, var: Tensor, key_mean: Tensor,
         needs_mean (bool): Whether the means' gradient is wanted.
         needs_var (bool): Whether the variances' gradient is wanted.
     """
-    grad_mean = torch.zeros_like(mean) if needs_mean else None
-    grad_var = torch.zeros_like(var) if needs_var else None
+    # Added to in views, which need rows that follow each other.
+    grad_mean, grad_var = (
+        torch.zeros_like(value, memory_format=torch.contiguous_format)
+        if needed else None
+        for value, needed in ((mean, needs_mean), (var, needs_var)))
     for group, key, diff, total in _blocks(mean, var, key_mean, key_var,
                                            index):
         weight = grad[group, :, key]

@@ -11,7 +11,7 @@ from ...gaussian import DiagonalGaussian
 from ...value_check import check_choice, check_number
 from ..decode_heads import embedding_head, make_probabilistic
 from ..losses.ramps import training_progress
-from ..structures import NetworkOutput, View, class_sums, image_slices
+from ..structures import NetworkOutput, View, image_slices, sum_by_class
 from ..terms import Term
 from .class_evidence import ClassEvidence
 from .prototype_posterior import class_log_posterior
@@ -129,9 +129,9 @@ class PrototypeContrast(Term):
         label = label.where(valid, self.num_classes)
         self.class_sums.add(
             anchors=result.pop('anchors'),
-            pixels=class_sums(label, self.num_classes),
-            variance=class_sums(label, self.num_classes,
-                                pixels.var.mean(dim=1)))
+            pixels=sum_by_class(label, self.num_classes),
+            variance=sum_by_class(label, self.num_classes,
+                                  pixels.var.mean(dim=1)))
         return result
 
     def maps(self, seg_logits: Tensor,

@@ -39,9 +39,9 @@ class ClassSums:
         return dict(zip(names, total.cpu()))
 
 
-def class_sums(label: Tensor,
-               num_classes: int,
-               values: Optional[Tensor] = None) -> Tensor:
+def sum_by_class(label: Tensor,
+                 num_classes: int,
+                 values: Optional[Tensor] = None) -> Tensor:
     """The number of pixels of each class, or the sum of their values.
 
     Args:

@@ -5,7 +5,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..structures import NetworkOutput, View, class_sums, tensors_of
+from ..structures import NetworkOutput, View, sum_by_class, tensors_of
 from .term import Term
 
 # Enough pixels of a mask to know its classes.
@@ -36,7 +36,8 @@ class TrainingHealth(Term):
         for name, view in views.items():
             label = view.label[:, ::_STRIDE, ::_STRIDE]
             kind = 'labels' if name == 'labeled' else 'pseudo_labels'
-            self.class_sums.add(**{kind: class_sums(label, self.num_classes)})
+            number = sum_by_class(label, self.num_classes)
+            self.class_sums.add(**{kind: number})
         if not self.gradients_wanted:
             return {}
         # The names of the heads' losses begin with their heads'.

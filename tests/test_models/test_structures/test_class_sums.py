@@ -2,7 +2,7 @@
 import pytest
 import torch
 
-from prcl_mmseg.models.structures import ClassSums, class_sums
+from prcl_mmseg.models.structures import ClassSums, sum_by_class
 
 
 def test_sums_are_those_of_all_steps_since_the_last_reading():
@@ -13,7 +13,7 @@ def test_sums_are_those_of_all_steps_since_the_last_reading():
     label = torch.tensor([0, 2, 2, 3, 255, -1])
     values = torch.tensor([0.5, 1, 2, 10, 10, 10])
     sums.add(
-        pixels=class_sums(label, 3), variance=class_sums(label, 3, values))
+        pixels=sum_by_class(label, 3), variance=sum_by_class(label, 3, values))
     totals = sums.read()
     assert totals['anchors'].tolist() == [3, 0, 10]
     assert totals['pixels'].tolist() == [1, 0, 2]
@@ -57,7 +57,7 @@ def test_pixels_are_counted_by_class(shape):
     label = torch.randint(-1, 7, shape)
     label[label == 6] = 255
     values = torch.randn(shape, requires_grad=True)
-    count, total = class_sums(label, 5), class_sums(label, 5, values)
+    count, total = sum_by_class(label, 5), sum_by_class(label, 5, values)
     assert count.shape == total.shape == (5, )
     assert count.dtype == torch.float32 and not total.requires_grad
     for number in range(5):

@@ -121,10 +121,11 @@ def test_table_of_doubt():
         'σ² of the contrast (`prototype`)': ('variance', 'variance'),
         '1 - q': ('prototype', 'prototype'),
         'σ² of views': ('views', 'views'),
-        'the student, seen': ('student', 'student'),
-        'the flipped image, seen': ('flip', 'flip'),
-        'fitted on held-out errors': ('held_out', None),
-        'all but the held-out errors': (None, 'all')
+        'a prediction by the student': ('student', 'student'),
+        'a prediction of the flipped image': ('flip', 'flip'),
+        'the estimator of views, fitted to validation errors':
+        ('held_out', None),
+        'all but the fitted estimator': (None, 'all')
     }
     for name, (alone, beside) in names.items():
         scores = [[row[part][key]['auroc'] for row in rows] if key else []

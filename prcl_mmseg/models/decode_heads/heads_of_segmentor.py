@@ -2,7 +2,7 @@
 """Finding the decode heads of a segmentor, built or as a config."""
 import copy
 import re
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 from mmseg.models.decode_heads import PointHead
 from mmseg.models.segmentors import EncoderDecoder
@@ -14,8 +14,21 @@ from .probabilistic_decode_head import ProbabilisticDecodeHead
 
 def decode_heads(segmentor: EncoderDecoder) -> List[nn.Module]:
     """The decode heads of a segmentor, in the order in which they run."""
-    heads = segmentor.decode_head
-    return list(heads) if isinstance(heads, nn.ModuleList) else [heads]
+    return _modules(segmentor.decode_head)
+
+
+def auxiliary_heads(segmentor: EncoderDecoder) -> List[nn.Module]:
+    """The auxiliary heads of a segmentor."""
+    return _modules(getattr(segmentor, 'auxiliary_head', None))
+
+
+def head_configs(segmentor: dict) -> List[dict]:
+    """The configs of all heads, decode heads first, without wrappers."""
+    heads = [
+        *as_list(segmentor.get('decode_head')),
+        *as_list(segmentor.get('auxiliary_head'))
+    ]
+    return [head.get('head', head) for head in heads]
 
 
 def dense_heads(segmentor: EncoderDecoder) -> List[nn.Module]:
@@ -63,6 +76,12 @@ def make_probabilistic(segmentor: dict, probabilistic_head: dict) -> dict:
     cascade = isinstance(segmentor['decode_head'], (list, tuple))
     segmentor['decode_head'] = heads if cascade else heads[0]
     return segmentor
+
+
+def _modules(heads: Optional[nn.Module]) -> List[nn.Module]:
+    if heads is None:
+        return []
+    return list(heads) if isinstance(heads, nn.ModuleList) else [heads]
 
 
 def unwrap_heads(weights: Dict[str, Tensor]) -> Dict[str, Tensor]:

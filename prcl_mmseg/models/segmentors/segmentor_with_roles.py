@@ -16,7 +16,7 @@ from ..data_preprocessors import SemiSegDataPreprocessor
 from ..decode_heads import embedding_head, unwrap_heads
 from .ema_teacher import copy_weights
 from .load_check import LoadCheck, learned
-from .timm_levels import explain_weights
+from ..adaptation import explain_weights
 
 
 class SegmentorWithRoles(BaseSegmentor):

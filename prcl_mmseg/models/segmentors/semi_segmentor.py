@@ -13,7 +13,7 @@ from ..decode_heads import decode_heads
 from ..strategies import Strategy
 from ..structures import IGNORE_INDEX, NetworkOutput, View
 from ..terms import Term
-from .adaptation import adapt_segmentor
+from ..adaptation import adapt_segmentor
 from .modes import evaluating
 from .network_pass import own_losses, predict_logits, run_network
 from .prediction import predict_with_maps

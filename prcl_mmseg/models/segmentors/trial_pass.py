@@ -5,6 +5,7 @@ from typing import Any, List
 import torch
 from torch import nn
 
+from ..decode_heads import auxiliary_heads, decode_heads
 from ..structures import tensors_of
 from .image_channels import image_channels
 from .modes import evaluating
@@ -37,7 +38,7 @@ def try_network(model: nn.Module) -> None:
             output = run_network(student, image)
             if output.embed is not None:
                 output.embed()
-            for head in _auxiliary_heads(student):
+            for head in auxiliary_heads(student):
                 head(output.features)
     except Exception as error:
         shapes = [tuple(item.shape[1:]) for item in tensors_of(features)]
@@ -52,7 +53,7 @@ def _advice(student: nn.Module, shapes: List[tuple]) -> str:
     if not shapes:
         return ('The backbone itself fails; correct its settings, or choose a '
                 'larger crop')
-    heads = [*_heads(student.decode_head), *_auxiliary_heads(student)]
+    heads = [*decode_heads(student), *auxiliary_heads(student)]
     wanted = ', '.join(f'{type(head).__name__} in_channels='
                        f'{getattr(head, "in_channels", None)} in_index='
                        f'{getattr(head, "in_index", None)}'
@@ -60,13 +61,3 @@ def _advice(student: nn.Module, shapes: List[tuple]) -> str:
                                     for head in heads))
     return (f'Its features are {shapes} (C, h, w), and its heads want '
             f'{wanted}; correct these, or choose a larger crop')
-
-
-def _auxiliary_heads(student: nn.Module) -> List[nn.Module]:
-    return _heads(getattr(student, 'auxiliary_head', None))
-
-
-def _heads(heads: Any) -> List[nn.Module]:
-    if heads is None:
-        return []
-    return list(heads) if isinstance(heads, nn.ModuleList) else [heads]

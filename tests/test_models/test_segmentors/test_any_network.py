@@ -11,7 +11,7 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from prcl_mmseg.models import ProbabilisticDecodeHead, make_probabilistic
-from prcl_mmseg.models.segmentors.adaptation import adapt_segmentor
+from prcl_mmseg.models.adaptation import adapt_segmentor
 from prcl_mmseg.models.segmentors.network_pass import own_losses, run_network
 
 CLASSES = tiny.NUM_CLASSES

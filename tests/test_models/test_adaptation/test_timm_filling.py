@@ -10,8 +10,8 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from model_check import check_model
 
-from prcl_mmseg.models.segmentors.adaptation import adapt_segmentor
-from prcl_mmseg.models.segmentors.timm_levels import (find_levels,
+from prcl_mmseg.models.adaptation import adapt_segmentor
+from prcl_mmseg.models.adaptation.timm_levels import (find_levels,
                                                       normalization)
 
 pytest.importorskip('timm')

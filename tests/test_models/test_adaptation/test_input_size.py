@@ -4,7 +4,7 @@ import tiny
 import torch
 from mmengine.config import ConfigDict
 
-from prcl_mmseg.models.segmentors.adaptation import adapt_segmentor
+from prcl_mmseg.models.adaptation import adapt_segmentor
 
 SLIDE = dict(mode='slide', crop_size=40, stride=30)
 

@@ -2,7 +2,8 @@
 """A segmentor config that names a backbone of timm, completed."""
 from typing import Any, Iterator, List
 
-from ..registered import as_list, registered_class
+from ..decode_heads import head_configs
+from ..registered import registered_class
 from .timm_levels import TimmLevels, find_levels, normalization
 
 _BACKBONE = 'TIMMBackbone'
@@ -98,15 +99,13 @@ def _open_places(segmentor: dict) -> bool:
 
 
 def _open_heads(segmentor: dict) -> Iterator[dict]:
-    for name in ('decode_head', 'auxiliary_head'):
-        for head in as_list(segmentor.get(name)):
-            head = head.get('head', head)
-            if 'in_channels' not in head:
-                yield head
+    for head in head_configs(segmentor):
+        if 'in_channels' not in head:
+            yield head
 
 
 def _norm_cfg(segmentor: dict) -> Any:
-    for head in as_list(segmentor.get('decode_head')):
-        if head.get('head', head).get('norm_cfg'):
-            return dict(head.get('head', head)['norm_cfg'])
+    for head in head_configs(segmentor):
+        if head.get('norm_cfg'):
+            return dict(head['norm_cfg'])
     return dict(type='SyncBN', requires_grad=True)

@@ -2,7 +2,7 @@
 """Fitting a plain mmseg segmentor config to the data it will see."""
 import copy
 import logging
-from typing import Any, Iterator, List, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 from mmengine.logging import print_log
 from mmseg.models.decode_heads import STDCHead
@@ -12,7 +12,7 @@ from mmseg.models.segmentors import (CascadeEncoderDecoder, DepthEstimator,
                                      EncoderDecoder)
 
 from ...value_check import check_number
-from ..decode_heads import ProbabilisticDecodeHead
+from ..decode_heads import ProbabilisticDecodeHead, head_configs
 from ..registered import as_list, registered_class
 from .input_size import fit_input_size
 from .timm_filling import fill_from_timm
@@ -53,7 +53,7 @@ def adapt_segmentor(segmentor: dict,
     segmentor = copy.deepcopy(segmentor)
     check_segmentor(segmentor)
     fill_from_timm(segmentor)
-    for head in _heads(segmentor):
+    for head in head_configs(segmentor):
         # The two classes of a boundary head are those of boundaries.
         if not issubclass(registered_class(head), STDCHead):
             head['num_classes'] = num_classes
@@ -114,12 +114,6 @@ def _check_crop_size(crop_size: Any) -> None:
         raise ValueError(
             f'model.crop_size={crop_size!r} is no size; give two whole '
             'numbers (height, width), the crop of both training pipelines')
-
-
-def _heads(segmentor: dict) -> Iterator[dict]:
-    for name in ('decode_head', 'auxiliary_head'):
-        for head in as_list(segmentor.get(name)):
-            yield head.get('head', head)
 
 
 def _adapt_class_weights(head: dict, num_classes: int) -> None:

@@ -64,8 +64,9 @@ class RandomBox:
                      width: int) -> Tensor:
         """Height/width of each box, (N,).
 
-        As if aspect and place were drawn anew until the box lies within the
-        image: a shape is as probable as it has places.
+        Distributed as by rejection sampling: aspect and place are drawn until
+        the box lies within the image. So an aspect is the more probable, the
+        more places its box has.
         """
         low, high = self.aspect
         shape = (len(pixels), _CANDIDATES)

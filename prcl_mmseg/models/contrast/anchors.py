@@ -107,8 +107,8 @@ class HardAnchors:
 def _deal(usable: Tensor, num_tiles: int) -> tuple:
     """Classes of the tiles, and the weight of each tile, both (G,).
 
-    In turn, from a random order: if there are more classes than tiles, each
-    step takes others, and those that are taken stand for all.
+    Tiles go to the classes in turn, from a random order. If there are more
+    classes than tiles, some get none; the weights of the others make up.
     """
     order = (usable + torch.rand(len(usable), device=usable.device)).argsort(
         descending=True)

@@ -20,7 +20,7 @@ class MLSContrastLoss(nn.Module):
     r"""Pixel-to-prototype contrast under the mutual likelihood score.
 
     Each anchor, a Gaussian, should score higher with the prototype of its
-    class than with its negatives (InfoNCE over MLS/τ, step 4 of the method):
+    class than with its negatives (InfoNCE over MLS/τ, see docs/method.md):
 
     .. math::
         L = -\frac1{|P|} \sum_{c \in P} \frac1Q \sum_{a=1}^{Q}

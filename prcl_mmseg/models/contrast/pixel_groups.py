@@ -10,7 +10,8 @@ class PixelGroups:
     """Pixels sorted by class, so that any class can be drawn from at once.
 
     Args:
-        order (Tensor): Pixel indices, the pixels of a class side by side.
+        order (Tensor): Pixel indices, (P,), the pixels of a class side by
+            side.
         start (Tensor): Where each class starts in ``order``, (C,).
         count (Tensor): Number of pixels of each class, (C,).
     """

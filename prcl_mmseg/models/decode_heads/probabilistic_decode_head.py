@@ -28,11 +28,6 @@ class ProbabilisticOutput(NamedTuple):
     head_output: Any
     embed: Callable[..., DiagonalGaussian]
 
-    @property
-    def embedding(self) -> DiagonalGaussian:
-        """Embeddings of all images, (N, D, h, w), fp32."""
-        return self.embed()
-
 
 @MODELS.register_module()
 class ProbabilisticDecodeHead(BaseModule):

@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-"""Weights that follow the progress of training, from 0 to 1."""
+"""Weights as functions of the progress of the training."""
 import math
 
 from mmengine.logging import MessageHub

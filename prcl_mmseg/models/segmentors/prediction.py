@@ -17,7 +17,8 @@ from .network_pass import predict_logits
 class InferenceWithMaps:
     """A segmentor's inference, whole or sliding, of more than its logits.
 
-    As more channels, maps pass through it in exactly the way the logits do.
+    The maps are appended to the logits as channels. So windows, resizing and
+    flips treat both alike.
     The segmentor itself is not changed, so others may predict with it at the
     same time.
 

@@ -54,7 +54,8 @@ def test_embedding_is_a_gaussian_per_pixel():
     head = wrap(tiny.fcn_head())
     features = make_features()
     output = head.forward_probabilistic(features, image_size=(32, 32))
-    mean, var = output.embedding.mean, output.embedding.var
+    embedding = output.embed()
+    mean, var = embedding.mean, embedding.var
     assert mean.shape == var.shape == (2, 6, 8, 8)
     assert var.min() > 0
     assert output.head_output.shape == (2, 3, 8, 8)
@@ -64,7 +65,7 @@ def test_fine_features_are_embedded_at_the_stride():
     head = wrap(tiny.fcn_head())
     output = head.forward_probabilistic(
         make_features(), image_size=(16, 10))
-    assert output.embedding.mean.shape == (2, 6, 4, 3)
+    assert output.embed().mean.shape == (2, 6, 4, 3)
     assert output.head_output.shape == (2, 3, 8, 8)
 
 
@@ -73,8 +74,8 @@ def test_defaults():
         dict(type='ProbabilisticDecodeHead', head=tiny.fcn_head()))
     assert head.feature_layer == 'conv_seg'
     output = head.forward_probabilistic(make_features(), image_size=(32, 32))
-    assert output.embedding.mean.shape == (2, 256, 4, 4)
-    assert output.embedding.var.median() < 0.2
+    assert output.embed().mean.shape == (2, 256, 4, 4)
+    assert output.embed().var.median() < 0.2
 
 
 def test_a_named_layer_is_embedded():
@@ -82,7 +83,7 @@ def test_a_named_layer_is_embedded():
     assert head.mean_branch[0].in_channels == 304
     features = [torch.randn(2, 16, 16, 16), torch.randn(2, 32, 8, 8)]
     output = head.forward_probabilistic(features, image_size=(64, 64))
-    assert output.embedding.mean.shape == (2, 6, 16, 16)
+    assert output.embed().mean.shape == (2, 6, 16, 16)
 
 
 def test_unknown_layer_is_named_with_those_there_are():
@@ -113,7 +114,7 @@ def test_a_copy_embeds_its_own_feature():
     with torch.no_grad():
         twin.head.convs[0].conv.weight.neg_()
     before, own, after = (
-        each.forward_probabilistic(features, image_size=(32, 32)).embedding
+        each.forward_probabilistic(features, image_size=(32, 32)).embed()
         for each in (head, twin, head))
     assert before.mean.equal(after.mean) and before.var.equal(after.var)
     assert not torch.allclose(own.mean, before.mean)
@@ -129,7 +130,7 @@ def test_a_recorded_prediction_is_embedded_as_in_training():
         head.predict(features, metas, {})
     recorded = head.embed(recording, (32, 32))
     expected = head.forward_probabilistic(
-        features, image_size=(32, 32)).embedding
+        features, image_size=(32, 32)).embed()
     torch.testing.assert_close(recorded.mean, expected.mean)
     torch.testing.assert_close(recorded.var, expected.var)
 

@@ -129,7 +129,7 @@ def log_density(mean: Tensor, var: Tensor, other: Tensor, other_var: Tensor,
 
 def embed(network: nn.Module, features):
     return network.decode_head.forward_probabilistic(
-        features, image_size=(32, 32)).embedding
+        features, image_size=(32, 32)).embed()
 
 
 def step_by_hand(model: nn.Module, inputs: dict, samples: dict,

@@ -38,9 +38,14 @@ def test_export(experiment, call_tool, tmp_path, capsys):
     assert f'input 1 x {channels} x 32 x 32' in capsys.readouterr().out
 
 
-def test_flops(experiment, call_tool, capsys):
-    call_tool('analysis_tools/get_flops.py', experiment.config, '--shape', 32)
-    assert 'student with embeddings' in capsys.readouterr().out
+@pytest.mark.parametrize('options, shape', [
+    ([], '{0} x {1}'), (['--shape', 48], '48 x 48')])
+def test_flops(experiment, call_tool, capsys, options, shape):
+    call_tool('analysis_tools/get_flops.py', experiment.config, *options)
+    out = capsys.readouterr().out
+    crop_size = Config.fromfile(experiment.config).model.crop_size
+    assert f'One image of {shape.format(*crop_size)},' in out
+    assert 'student with embeddings' in out
 
 
 def test_painted_predictions(experiment, call_tool, tmp_path):

@@ -58,14 +58,15 @@ def main() -> None:
         '--shape',
         nargs='+',
         type=positive,
-        default=[512],
-        help='height and width of the image, or one number for both')
+        help='height and width of the image, or one number for both; '
+        'model.crop_size by default, or 512')
     parser.add_argument('--cfg-options', nargs='+', action=OptionsAction)
     args = parser.parse_args()
-    if len(args.shape) > 2:
+    if args.shape and len(args.shape) > 2:
         parser.error('--shape takes one or two numbers')
-    shape = (args.shape[0], args.shape[-1])
     cfg = read_config(args, parser)
+    sides = args.shape or cfg.model.get('crop_size') or [512]
+    shape = (sides[0], sides[-1])
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     adapt_to_run(cfg, launcher='none')
 

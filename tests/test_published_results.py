@@ -138,26 +138,48 @@ def test_table_of_doubt():
     'random', 'random-diverse', 'entropy', 'entropy-diverse', 'posterior',
     'posterior-diverse', 'variance', 'views', 'margin'])
 def test_table_of_labels_next(criterion):
-    def score(criterion: str, seed: int) -> float:
-        file = (RESULTS.parent / 'msrc_label_next' /
-                f'supervised_{criterion}_seed{seed}.json')
-        return json.loads(file.read_text(encoding='utf-8'))['test']['last'][
-            'mIoU'] if file.is_file() else None
-
-    scores = [score(criterion, seed) for seed in range(3)]
-    expected = ['–' if value is None else f'{value:.1f}' for value in scores]
-    if None in scores:
-        expected += ['–', '–']
-    else:
-        gains = [value - score('random', seed)
-                 for seed, value in enumerate(scores)]
-        expected += [
-            f'{mean(scores):.1f} ± {stdev(scores):.1f}', ''
-            if criterion == 'random' else
-            f'{mean(gains):+.1f} ± {stdev(gains):.1f}'
-        ]
     name = f'`{criterion.replace("-", " --")}`'
-    assert tables('docs/experiments.md', name) == [expected]
+    assert tables('docs/experiments.md', name) == [
+        compared('msrc_label_next/supervised_random',
+                 f'msrc_label_next/supervised_{criterion}')
+    ]
+
+
+PARTS = {
+    'PRCL, the default': 'msrc/prcl_n40',
+    'points instead of distributions': 'msrc/prcl_points_n40',
+    'prototypes label, too': 'msrc/prcl_labels_n40',
+    'weights: the softmax': 'msrc_weighting/by_softmax_n40',
+    'weights: q of the prototypes': 'msrc_weighting/by_prototypes_n40',
+    'weights: 1 - σ² of views': 'msrc_weighting/by_views_n40'
+}
+
+
+@pytest.mark.parametrize('name', PARTS)
+def test_table_of_parts(name):
+    assert tables('docs/experiments.md', name) == [
+        compared('msrc/prcl_n40', PARTS[name])
+    ]
+
+
+def compared(baseline: str, name: str) -> list:
+    """Scores of three seeds, their mean, and the mean gain."""
+
+    def scores(name: str) -> list:
+        files = (RESULTS.parent / f'{name}_seed{seed}.json'
+                 for seed in range(3))
+        return [json.loads(file.read_text(encoding='utf-8'))['test']['last'][
+            'mIoU'] if file.is_file() else None for file in files]
+
+    values = scores(name)
+    cells = ['–' if value is None else f'{value:.1f}' for value in values]
+    if None in values:
+        return [*cells, '–', '–']
+    gains = [value - base for value, base in zip(values, scores(baseline))]
+    return [
+        *cells, f'{mean(values):.1f} ± {stdev(values):.1f}',
+        '' if name == baseline else f'{mean(gains):+.1f} ± {stdev(gains):.1f}'
+    ]
 
 
 def test_table_of_rare_classes():

@@ -40,7 +40,7 @@ from prcl_mmseg.evaluation.pixel_scores import (MAPS, class_logits,
 from prcl_mmseg.evaluation.ranking import NUM_BINS, aurc, auroc, score_bins
 from prcl_mmseg.models import ViewVariance
 
-# Every so manyth row and column is enough to fit a few weights.
+# Rows and columns this far apart are enough to fit a few weights.
 STRIDE = 4
 BASE = ('softmax', 'entropy')
 LEARNT = ('variance', 'prototype', 'views')
@@ -67,7 +67,7 @@ class Pixels(NamedTuple):
         scores (dict[str, Tensor]): Scores of doubt, (P,) each.
         wrong (Tensor): Which are wrong, (P,).
         inputs (Tensor): What a ViewVariance reads, (P, K), fp16; K is 0 where
-            the model has none.
+            the model has none, or predicts in windows.
     """
     scores: Dict[str, Tensor]
     wrong: Tensor
@@ -76,7 +76,7 @@ class Pixels(NamedTuple):
 
 @torch.no_grad()
 def collect(model: nn.Module, dataset) -> Pixels:
-    """Every so manyth pixel of all images."""
+    """Pixels of all images, every ``STRIDE``-th row and column."""
     parts = []
     with reading(view_variance(model)) as read:
         for item in dataset:
@@ -102,10 +102,11 @@ def _pixels_of_image(model: nn.Module, item: dict,
     truth = item['data_samples'].gt_sem_seg.data.to(label)
     valid = (truth[0] != 255)[grid]
     inputs = label.new_empty(0, *label.shape[1:])
-    if read:
+    # Windows would have to be put together.
+    if len(read) == 1:
         inputs = resize(
-            read.pop(), size=label.shape[1:], mode='bilinear')[0].half()
-        read.clear()
+            read[0], size=label.shape[1:], mode='bilinear')[0].half()
+    read.clear()
 
     def doubt(seg_logits: Tensor) -> Tensor:
         return 1 - class_logits(seg_logits).softmax(0).gather(0, label)[0]
@@ -113,7 +114,7 @@ def _pixels_of_image(model: nn.Module, item: dict,
     flipped, = model.test_step(
         pseudo_collate([dict(item, inputs=item['inputs'].flip(-1))]))
     scores['flip'] = doubt(flipped.seg_logits.data.flip(-1))
-    if 'teacher' in getattr(model, 'roles', ()):
+    if getattr(model, 'predicting_role', None) == 'teacher':
         with model.predicting_with('student'):
             other, = model.test_step(pseudo_collate([item]))
         scores['student'] = doubt(other.seg_logits.data)
@@ -255,7 +256,7 @@ def main() -> None:
         alone={name: quality(score, test.wrong)
                for name, score in test.scores.items()})
     term = view_variance(model)
-    if term is not None:
+    if term is not None and val.inputs.shape[1]:
         result['alone']['held_out'] = quality(
             held_out(term, val, test), test.wrong)
     learnt, seen = ([name for name in names if name in test.scores]

@@ -50,7 +50,7 @@ def difference(row: dict, run: Run) -> List[str]:
     if row['config_hash'] != run.config_hash:
         changes = changed_keys(*map(
             effective, (row.get('config') or {}, plain(run.config))))
-        changes = changes or ['pseudo_labels']
+        changes = changes or ['pseudo_labels, or the rule of the hash']
     elif row['data_hash'] != run.data_hash:
         changes = ['the lists of images']
     return changes

@@ -10,19 +10,19 @@ tried = dict(
         lr_02=dict(lr=2e-4), lr_05=dict(lr=5e-4), lr_10=dict(lr=1e-3),
         lr_20=dict(lr=2e-3)),
     fixmatch=dict(
-        sure_95=dict(lr=1e-3, sure=0.95), sure_80=dict(lr=1e-3, sure=0.8),
-        sure_60=dict(lr=1e-3, sure=0.6)),
+        sure_95=dict(sure=0.95), sure_80=dict(sure=0.8),
+        sure_60=dict(sure=0.6)),
     unimatch=dict(
-        sure_95=dict(lr=1e-3, sure=0.95), sure_80=dict(lr=1e-3, sure=0.8),
-        sure_60=dict(lr=1e-3, sure=0.6)),
+        sure_95=dict(sure=0.95), sure_80=dict(sure=0.8),
+        sure_60=dict(sure=0.6)),
     mean_teacher=dict(
-        sure_97=dict(lr=1e-3, sure=0.97, momentum=0.01),
-        sure_80=dict(lr=1e-3, sure=0.8, momentum=0.01),
-        momentum_03=dict(lr=1e-3, sure=0.97, momentum=0.03)),
+        sure_97=dict(sure=0.97, momentum=0.01),
+        sure_80=dict(sure=0.8, momentum=0.01),
+        momentum_03=dict(sure=0.97, momentum=0.03)),
     unimatch_v2=dict(
-        sure_95=dict(lr=1e-3, sure=0.95, momentum=0.01),
-        sure_80=dict(lr=1e-3, sure=0.8, momentum=0.01),
-        momentum_03=dict(lr=1e-3, sure=0.95, momentum=0.03)))
+        sure_95=dict(sure=0.95, momentum=0.01),
+        sure_80=dict(sure=0.8, momentum=0.01),
+        momentum_03=dict(sure=0.95, momentum=0.03)))
 methods = {
     '_delete_': True,
     **{

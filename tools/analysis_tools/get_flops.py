@@ -65,8 +65,6 @@ def main() -> None:
     if args.shape and len(args.shape) > 2:
         parser.error('--shape takes one or two numbers')
     cfg = read_config(args, parser)
-    sides = args.shape or cfg.model.get('crop_size') or [512]
-    shape = (sides[0], sides[-1])
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     adapt_to_run(cfg, launcher='none')
 
@@ -74,6 +72,8 @@ def main() -> None:
     plain = plain_model(cfg.model)
     plain.pop('auxiliary_head', None)
     segmentor = MODELS.build(plain)
+    sides = args.shape or cfg.model.get('crop_size') or [512]
+    shape = (sides[0], sides[-1])
     image = torch.rand(1, image_channels(segmentor) or 3, *shape)
     table.add_row(['predicts (exported segmentor)', *(
         f'{value:.3f}' for value in count(segmentor, image))])

@@ -152,7 +152,7 @@ class PreflightHook(Hook):
         if not isinstance(dataset, SemiSegDataset):
             return
         mixing = sorted({type(module).__name__ for module in model.modules()
-                         if getattr(module, 'mixes', False)})
+                         if getattr(module, 'mixes', False) and module.prob})
         number = dataset.samples_per_item[1] * (
             runner.train_dataloader.batch_size or 1)
         if mixing and number == 1:

@@ -16,9 +16,9 @@ from .unwrap import prototype_banks, terms_of, unwrap_model
 CURES = dict(
     loss_pseudo='whoever labels is sure of no pixel (pseudo_weight is 0); '
     'lower model.strategy.loss.threshold',
-    loss_contrast='fewer than two classes have pixels to contrast '
-    '(anchor_classes is 0); lower model.terms.contrast.confidence_threshold '
-    'if contrast_ratio is small, or raise '
+    loss_contrast='no class has pixels to contrast (anchor_classes is 0), or '
+    'only one class has been seen; lower '
+    'model.terms.contrast.confidence_threshold if contrast_ratio is small, or raise '
     'model.terms.contrast.loss.anchors.threshold if it is below 1')
 
 

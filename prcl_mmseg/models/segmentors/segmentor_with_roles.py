@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from ...compat import find_missing_ops
 from ...finite import not_finite
 from ...value_check import listed
+from ..adaptation import explain_weights
 from ..data_preprocessors import SemiSegDataPreprocessor
 from ..decode_heads import embedding_head, unwrap_heads
 from .ema_teacher import copy_weights
 from .load_check import LoadCheck, learned
-from ..adaptation import explain_weights
 
 
 class SegmentorWithRoles(BaseSegmentor):

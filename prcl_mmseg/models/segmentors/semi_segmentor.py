@@ -8,12 +8,12 @@ from mmseg.utils import OptSampleList, SampleList
 from torch import Tensor
 
 from ...gaussian import DiagonalGaussian
+from ..adaptation import adapt_segmentor
 from ..data_preprocessors import real_pixels
 from ..decode_heads import decode_heads
 from ..strategies import Strategy
 from ..structures import IGNORE_INDEX, NetworkOutput, View
 from ..terms import Term
-from ..adaptation import adapt_segmentor
 from .modes import evaluating
 from .network_pass import own_losses, predict_logits, run_network
 from .prediction import predict_with_maps

@@ -134,6 +134,22 @@ def test_table_of_doubt():
         assert expected in tables('docs/uncertainty.md', name), name
 
 
+@pytest.mark.parametrize('name, score', [
+    ('1 - max softmax', 'softmax'),
+    ('σ² of the contrast (`prototype`)', 'variance'),
+    ('1 - q', 'prototype'), ('σ² of views', 'views')])
+def test_table_of_doubt_with_two_classes(name, score):
+    folder = RESULTS.parent / 'msrc_two_classes'
+    values = [
+        json.loads((folder / f'prcl_n40_seed{seed}.json').read_text(
+            encoding='utf-8'))['test']['last'][f'AUROC/{score}']
+        for seed in range(3)
+    ]
+    assert tables('docs/uncertainty.md', f'{name}, two classes') == [
+        [f'{mean(values):.1f} ± {stdev(values):.1f}']
+    ]
+
+
 @pytest.mark.parametrize('criterion', [
     'random', 'random-diverse', 'entropy', 'entropy-diverse', 'posterior',
     'posterior-diverse', 'variance', 'views', 'margin'])

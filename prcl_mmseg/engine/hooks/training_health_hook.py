@@ -18,8 +18,8 @@ CURES = dict(
     'lower model.strategy.loss.threshold',
     loss_contrast='no class has pixels to contrast (anchor_classes is 0), or '
     'only one class has been seen; lower '
-    'model.terms.contrast.confidence_threshold if contrast_ratio is small, or raise '
-    'model.terms.contrast.loss.anchors.threshold if it is below 1')
+    'model.terms.contrast.confidence_threshold if contrast_ratio is small, '
+    'or raise model.terms.contrast.loss.anchors.threshold if it is below 1')
 
 
 @HOOKS.register_module()

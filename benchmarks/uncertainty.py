@@ -6,9 +6,9 @@
 AUROC and AURC, in %, of finding the wrong pixels of the test images. Beside
 the softmax: a logistic regression on its log odds and entropy, and on those
 and the score, with their squares, fitted on the validation images. ``flip``
-and ``student`` are seen, not learnt: how little the same network gives to the
-predicted class on the flipped image, and the student, where the teacher
-predicts. Where the model has a ViewVariance, its calibration too: the
+and ``student`` are seen, not learnt: how little another prediction gives to
+the predicted class. It is that of the flipped image, or, where the teacher
+predicts, that of the student. Where the model has a ViewVariance, its calibration too: the
 disagreement of views that it expects, and the one that is seen when the
 strategy augments the test images. ``held_out`` has the same estimator and
 inputs, but is fitted to the errors on the validation images: what masks that
@@ -77,10 +77,7 @@ class Pixels(NamedTuple):
 @torch.no_grad()
 def collect(model: nn.Module, dataset) -> Pixels:
     """Pixels of all images, every ``STRIDE``-th row and column."""
-    parts = []
-    with reading(view_variance(model)) as read:
-        for item in dataset:
-            parts.append(_pixels_of_image(model, item, read))
+    parts = [_pixels_of_image(model, item) for item in dataset]
     return Pixels(
         {name: torch.cat([part.scores[name] for part in parts])
          for name in parts[0].scores},
@@ -88,9 +85,9 @@ def collect(model: nn.Module, dataset) -> Pixels:
         torch.cat([part.inputs for part in parts]))
 
 
-def _pixels_of_image(model: nn.Module, item: dict,
-                     read: List[Tensor]) -> Pixels:
-    sample, = model.test_step(pseudo_collate([item]))
+def _pixels_of_image(model: nn.Module, item: dict) -> Pixels:
+    with reading(view_variance(model)) as read:
+        sample, = model.test_step(pseudo_collate([item]))
     maps = {name: sample.get(name).data
             for name in ('seg_logits', *set(MAPS.values()))
             if name in sample}
@@ -106,7 +103,6 @@ def _pixels_of_image(model: nn.Module, item: dict,
     if len(read) == 1:
         inputs = resize(
             read[0], size=label.shape[1:], mode='bilinear')[0].half()
-    read.clear()
 
     def doubt(seg_logits: Tensor) -> Tensor:
         return 1 - class_logits(seg_logits).softmax(0).gather(0, label)[0]

@@ -51,16 +51,16 @@ def test_scores_of_a_one_channel_head():
     model.init_weights()
     image = torch.randint(255, (3, 32, 32), dtype=torch.uint8)
     item = dict(inputs=image, data_samples=tiny.samples(1, classes=2)[0])
-    pixels = uncertainty.collect(model, [item])
+    pixels = uncertainty.collect(model, [item, item])
     assert set(pixels.scores) == {
         'softmax', 'entropy', 'views', 'flip', 'student'
     }
-    assert all(score.shape == pixels.wrong.shape == (64, )
+    assert all(score.shape == pixels.wrong.shape == (128, )
                for score in pixels.scores.values())
     # A new teacher is a copy of its student.
     torch.testing.assert_close(pixels.scores['student'],
                                pixels.scores['softmax'].sigmoid())
-    assert pixels.inputs.shape == (64, 2)
+    assert pixels.inputs.shape == (128, 2)
 
 
 def test_held_out_errors_teach_the_estimator():

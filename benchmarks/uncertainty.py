@@ -8,11 +8,11 @@ the softmax: a logistic regression on its log odds and entropy, and on those
 and the score, with their squares, fitted on the validation images. ``flip``
 and ``student`` are seen, not learnt: how little another prediction gives to
 the predicted class. It is that of the flipped image, or, where the teacher
-predicts, that of the student. Where the model has a ViewVariance, its calibration too: the
-disagreement of views that it expects, and the one that is seen when the
-strategy augments the test images. ``held_out`` has the same estimator and
-inputs, but is fitted to the errors on the validation images: what masks that
-the network has not learnt from could teach a variance.
+predicts, that of the student. Where the model has a ViewVariance, its
+calibration too: the disagreement of views that it expects, and the one that is
+seen when the strategy augments the test images. ``held_out`` has the same
+estimator and inputs, but is fitted to the errors on the validation images:
+what masks that the network has not learnt from could teach a variance.
 """
 import argparse
 import copy

@@ -59,6 +59,17 @@ def segmentor(**settings) -> dict:
     }
 
 
+def beit(**settings) -> dict:
+    """Config of a backbone of transformer blocks."""
+    return dict(
+        dict(
+            type='BEiT',
+            patch_size=8,
+            embed_dims=16,
+            num_heads=2,
+            init_values=0.1), **settings)
+
+
 def cascade() -> dict:
     ocr = dict(
         type='OCRHead',

@@ -15,8 +15,8 @@ from mmseg.registry import (DATA_SAMPLERS, HOOKS, LOG_PROCESSORS,
 from ..engine.config_parts import (config_dicts, drop_pretrained_init,
                                    replace_sync_bn)
 from ..engine.config_types import name_types
-from ..models.data_preprocessors import for_any_channels
 from ..models.adaptation import adapt_segmentor
+from ..models.data_preprocessors import for_any_channels
 from .own_types import OWN_PACKAGE, own_types
 from .plain_dataset import NoPlainDataset, plain_dataset
 

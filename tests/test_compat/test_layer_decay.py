@@ -23,16 +23,8 @@ def convnext() -> dict:
 
 
 def beit() -> dict:
-    backbone = dict(
-        type='BEiT',
-        img_size=(32, 32),
-        patch_size=8,
-        embed_dims=16,
-        num_layers=3,
-        num_heads=2,
-        out_indices=[2],
-        qv_bias=True,
-        init_values=0.1)
+    backbone = tiny.beit(
+        img_size=(32, 32), num_layers=3, out_indices=[2], qv_bias=True)
     return tiny.segmentor(
         backbone=backbone,
         decode_head=tiny.fcn_head(in_channels=16, in_index=0),

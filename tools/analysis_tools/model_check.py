@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from prcl_mmseg.deploy.published_checkpoint import plain_weights
 from prcl_mmseg.engine.config_parts import config_dicts, drop_pretrained_init
 from prcl_mmseg.engine.launch import adapt_to_run
+from prcl_mmseg.models.adaptation import adapt_segmentor
 from prcl_mmseg.models.decode_heads import (ProbabilisticDecodeHead,
                                             decode_heads, embedding_head)
 from prcl_mmseg.models.segmentors import SemiSegmentor
-from prcl_mmseg.models.adaptation import adapt_segmentor
 from prcl_mmseg.models.segmentors.network_pass import predict_logits
 from prcl_mmseg.models.terms import TrainingHealth
 

@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Dict, List, Optional, Set
+from typing import Dict, List, Optional, Set, Union
 
 import torch
 from mmengine.hooks import Hook
@@ -76,8 +76,9 @@ class TrainingHealthHook(Hook):
         self._since_table: Dict[str, Tensor] = {}
         self._table_steps = 0
         self._collapsed_for = 0
-        self._missing_for: Optional[Tensor] = None
-        self._shown: Optional[Tensor] = None
+        # Of each class, once there was a look.
+        self._missing_for: Union[int, Tensor] = 0
+        self._shown: Union[bool, Tensor] = False
         self._warned: Set[str] = set()
 
     def before_train_iter(self,
@@ -140,12 +141,9 @@ class TrainingHealthHook(Hook):
         self._watch_missing(runner, sums)
 
     def _watch_missing(self, runner: Runner, sums: Dict[str, Tensor]) -> None:
-        missing, shown = sums['pseudo_labels'] == 0, sums['labels'] > 0
-        if self._missing_for is None:
-            self._missing_for = torch.zeros_like(sums['labels'])
-            self._shown = torch.zeros_like(shown)
+        missing = sums['pseudo_labels'] == 0
         # Few masks show a rare class, so not each look sees one of them.
-        self._shown |= shown
+        self._shown = (sums['labels'] > 0) | self._shown
         self._missing_for = (self._missing_for + self.interval) * missing
         lost = self._shown & (self._missing_for >= self.patience)
         or_else = ''

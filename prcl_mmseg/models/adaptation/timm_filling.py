@@ -1,6 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """A segmentor config that names a backbone of timm, completed."""
-from typing import Any, Iterator, List
+from typing import Any, List
 
 from ..decode_heads import head_configs
 from ..registered import registered_class
@@ -94,18 +94,17 @@ def _fit_index(head: dict, count: int) -> None:
 
 def _open_places(segmentor: dict) -> bool:
     neck = segmentor.get('neck')
-    return bool(list(_open_heads(segmentor))) or (
+    return bool(_open_heads(segmentor)) or (
         neck is not None and 'in_channels' not in neck)
 
 
-def _open_heads(segmentor: dict) -> Iterator[dict]:
-    for head in head_configs(segmentor):
-        if 'in_channels' not in head:
-            yield head
+def _open_heads(segmentor: dict) -> List[dict]:
+    return [head for head in head_configs(segmentor)
+            if 'in_channels' not in head]
 
 
 def _norm_cfg(segmentor: dict) -> Any:
-    for head in head_configs(segmentor):
+    for head in head_configs(segmentor, ('decode_head', )):
         if head.get('norm_cfg'):
             return dict(head['norm_cfg'])
     return dict(type='SyncBN', requires_grad=True)

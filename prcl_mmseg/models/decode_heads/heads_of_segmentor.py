@@ -2,7 +2,7 @@
 """Finding the decode heads of a segmentor, built or as a config."""
 import copy
 import re
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Sequence
 
 from mmseg.models.decode_heads import PointHead
 from mmseg.models.segmentors import EncoderDecoder
@@ -22,13 +22,15 @@ def auxiliary_heads(segmentor: EncoderDecoder) -> List[nn.Module]:
     return _modules(getattr(segmentor, 'auxiliary_head', None))
 
 
-def head_configs(segmentor: dict) -> List[dict]:
-    """The configs of all heads, decode heads first, without wrappers."""
-    heads = [
-        *as_list(segmentor.get('decode_head')),
-        *as_list(segmentor.get('auxiliary_head'))
+def head_configs(
+    segmentor: dict,
+    names: Sequence[str] = ('decode_head', 'auxiliary_head')
+) -> List[dict]:
+    """The configs of the heads of these names, without wrappers."""
+    return [
+        head.get('head', head) for name in names
+        for head in as_list(segmentor.get(name))
     ]
-    return [head.get('head', head) for head in heads]
 
 
 def dense_heads(segmentor: EncoderDecoder) -> List[nn.Module]:
@@ -78,12 +80,6 @@ def make_probabilistic(segmentor: dict, probabilistic_head: dict) -> dict:
     return segmentor
 
 
-def _modules(heads: Optional[nn.Module]) -> List[nn.Module]:
-    if heads is None:
-        return []
-    return list(heads) if isinstance(heads, nn.ModuleList) else [heads]
-
-
 def unwrap_heads(weights: Dict[str, Tensor]) -> Dict[str, Tensor]:
     """Weights of a segmentor in the names of one that does not embed.
 
@@ -104,3 +100,9 @@ def unwrap_heads(weights: Dict[str, Tensor]) -> Dict[str, Tensor]:
         elif name.startswith(f'{wrapper}head.'):
             plain[wrapper + name[len(f'{wrapper}head.'):]] = weight
     return plain
+
+
+def _modules(heads: Optional[nn.Module]) -> List[nn.Module]:
+    if heads is None:
+        return []
+    return list(heads) if isinstance(heads, nn.ModuleList) else [heads]

@@ -35,15 +35,7 @@ def unet() -> dict:
 
 
 def beit() -> dict:
-    return dict(
-        type='BEiT',
-        img_size=(64, 64),
-        patch_size=8,
-        embed_dims=16,
-        num_layers=2,
-        num_heads=2,
-        out_indices=(0, 1),
-        init_values=0.1)
+    return tiny.beit(img_size=(64, 64), num_layers=2, out_indices=(0, 1))
 
 
 def test_most_networks_take_the_crop_as_it_is():

@@ -11,8 +11,7 @@ from mmseg.registry import MODELS
 from model_check import check_model
 
 from prcl_mmseg.models.adaptation import adapt_segmentor
-from prcl_mmseg.models.adaptation.timm_levels import (find_levels,
-                                                      normalization)
+from prcl_mmseg.models.adaptation.timm_levels import find_levels, normalization
 
 pytest.importorskip('timm')
 pytest.importorskip('mmpretrain')

@@ -23,6 +23,8 @@ SPLITS = {'n6': 6, 'n12': 12, '1-16': 23}
 # The splits that are finished have three seeds.
 MSRC = dict(
     supervised='supervised',
+    fixmatch='FixMatch',
+    prcl_fixmatch='FixMatch + contrast',
     mean_teacher='mean teacher',
     prcl='mean teacher + contrast (PRCL)',
     unimatch_v2='UniMatch V2',
@@ -194,24 +196,41 @@ def test_table_of_parts(name):
     ]
 
 
+@pytest.mark.parametrize('strategy, split', [
+    ('mean_teacher', 'n20'), ('mean_teacher', 'n40'), ('mean_teacher', 'n80'),
+    ('unimatch_v2', 'n20'), ('unimatch_v2', 'n40'), ('unimatch_v2', 'n80'),
+    ('fixmatch', 'n40')])
+def test_table_of_gains(strategy, split):
+    contrast = 'prcl' if strategy == 'mean_teacher' else f'prcl_{strategy}'
+    row = f'{MSRC[strategy]}, {split[1:]} labels'
+    assert tables('docs/experiments.md', row) == [
+        gains(f'msrc/{strategy}_{split}', f'msrc/{contrast}_{split}')
+    ]
+
+
+def seeds_of(name: str) -> list:
+    """Test mIoU of three seeds; None where a training is missing."""
+    files = (RESULTS.parent / f'{name}_seed{seed}.json' for seed in range(3))
+    return [json.loads(file.read_text(encoding='utf-8'))['test']['last'][
+        'mIoU'] if file.is_file() else None for file in files]
+
+
+def gains(baseline: str, name: str) -> list:
+    """What each seed gains over the baseline, and the mean."""
+    values = [value - base
+              for value, base in zip(seeds_of(name), seeds_of(baseline))]
+    return [*(f'{value:+.1f}' for value in values),
+            f'{mean(values):+.1f} ± {stdev(values):.1f}']
+
+
 def compared(baseline: str, name: str) -> list:
     """Scores of three seeds, their mean, and the mean gain."""
-
-    def scores(name: str) -> list:
-        files = (RESULTS.parent / f'{name}_seed{seed}.json'
-                 for seed in range(3))
-        return [json.loads(file.read_text(encoding='utf-8'))['test']['last'][
-            'mIoU'] if file.is_file() else None for file in files]
-
-    values = scores(name)
+    values = seeds_of(name)
     cells = ['–' if value is None else f'{value:.1f}' for value in values]
     if None in values:
         return [*cells, '–', '–']
-    gains = [value - base for value, base in zip(values, scores(baseline))]
-    return [
-        *cells, f'{mean(values):.1f} ± {stdev(values):.1f}',
-        '' if name == baseline else f'{mean(gains):+.1f} ± {stdev(gains):.1f}'
-    ]
+    return [*cells, f'{mean(values):.1f} ± {stdev(values):.1f}',
+            '' if name == baseline else gains(baseline, name)[-1]]
 
 
 def test_table_of_rare_classes():

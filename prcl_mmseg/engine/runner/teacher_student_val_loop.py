@@ -30,6 +30,9 @@ class TeacherStudentValLoop(ValLoop):
         evaluator (dict | list): Config of the metrics; each role gets its
             own.
         fp16 (bool): Validate under autocast. Defaults to False.
+
+    Raises:
+        ValueError: If the model has neither teacher nor student.
     """
 
     def __init__(self,
@@ -37,6 +40,13 @@ class TeacherStudentValLoop(ValLoop):
                  dataloader: Union[DataLoader, Dict],
                  evaluator: Union[Dict, List],
                  fp16: bool = False) -> None:
+        self.model = unwrap_model(runner.model)
+        if not hasattr(self.model, 'roles'):
+            raise ValueError(
+                "val_cfg.type='TeacherStudentValLoop' scores a teacher and a "
+                f"student, but the model is a {type(self.model).__name__}; "
+                "set val_cfg=dict(type='ValLoop', _delete_=True), or "
+                "model.type='SemiSegmentor'")
         config = copy.deepcopy(evaluator)
         if isinstance(dataloader, dict):
             dataloader = dict(
@@ -44,7 +54,6 @@ class TeacherStudentValLoop(ValLoop):
                 dataset=build_dataset(dataloader['dataset'],
                                       'val_dataloader.dataset'))
         super().__init__(runner, dataloader, evaluator, fp16)
-        self.model = unwrap_model(runner.model)
         self.evaluators: Dict[str, Evaluator] = {}
         for role in self.model.roles:
             self.evaluators[role] = runner.build_evaluator(

@@ -3,6 +3,7 @@ import logging
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from prcl_mmseg.engine.runner import TeacherStudentValLoop
 
@@ -32,3 +33,9 @@ def test_a_teacher_that_lags_is_told(teacher, student, told, caplog):
     if told:
         assert 'mIoU 53.50 and 50.00' in said[0]
         assert 'model.teacher.momentum' in said[0]
+
+
+def test_a_model_without_a_teacher_is_told():
+    runner = SimpleNamespace(model=torch.nn.Linear(1, 1))
+    with pytest.raises(ValueError, match="Linear; set val_cfg=.*'ValLoop'"):
+        TeacherStudentValLoop(runner, dataloader=[], evaluator=[])

@@ -19,7 +19,7 @@ fi
 
 echo "Setting up $VENV for the $STACK stack; PyTorch takes a while."
 [ -x "$VENV/bin/python" ] || "${PYTHON:-python3}" -m venv "$VENV"
-PIP=("$VENV/bin/python" -m pip --disable-pip-version-check --quiet)
+PIP=("$VENV/bin/python" -m pip --disable-pip-version-check -qq)
 "${PIP[@]}" install -r requirements/build.txt
 "${PIP[@]}" install -r "$MM" -r requirements.txt
 "${PIP[@]}" install --no-build-isolation --no-deps -e .

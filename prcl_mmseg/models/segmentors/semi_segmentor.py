@@ -22,8 +22,7 @@ from .segmentor_with_roles import SegmentorWithRoles
 SemiInputs = Union[Tensor, dict]
 
 
-# The second name is that of earlier versions.
-@MODELS.register_module(name=['SemiSegmentor', 'SemiBaseSegmentor'])
+@MODELS.register_module()
 class SemiSegmentor(SegmentorWithRoles):
     """A plain mmseg segmentor that learns from unlabelled images, too.
 

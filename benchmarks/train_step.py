@@ -31,6 +31,8 @@ METHODS = ('supervised', 'mean_teacher', 'prcl', 'fixmatch',
            'fixmatch+contrast', 'unimatch', 'unimatch+contrast',
            'unimatch_v2', 'prcl_unimatch_v2')
 BASELINE = 'mean_teacher'
+# On CUDA the first steps choose algorithms and build kernels.
+WARM_UP = dict(cpu=1, cuda=5)
 
 
 class Step:
@@ -43,6 +45,8 @@ class Step:
         images (int): Labelled, and as many unlabelled, images.
         device (torch.device): Where to train.
         amp (str): 'none', 'bf16' or 'fp16'.
+        channels_last (bool): Weights in that memory format.
+        compiled (bool): The losses go through ``torch.compile``.
         depth (int, optional): Of the ResNet, instead of the config's.
         embed_stride (int, optional): Instead of the config's.
     """
@@ -54,6 +58,8 @@ class Step:
                  images: int,
                  device: torch.device,
                  amp: str,
+                 channels_last: bool = False,
+                 compiled: bool = False,
                  depth: Optional[int] = None,
                  embed_stride: Optional[int] = None) -> None:
         prefix, _, contrast = method.partition('+')
@@ -82,11 +88,16 @@ class Step:
         self.inputs, self.data_samples = random_batch(
             crop, images, self.model.num_classes, device)
         self.device = device
+        if channels_last:
+            self.model.to(memory_format=torch.channels_last)
+        self.compiled = compiled
+        self.loss = torch.compile(
+            self.model.loss) if compiled else self.model.loss
 
     def __call__(self) -> None:
         """Take one step, and what the hooks do after it."""
         with self.optim_wrapper.optim_context(self.model):
-            losses = self.model.loss(self.inputs, self.data_samples)
+            losses = self.loss(self.inputs, self.data_samples)
             loss, _ = self.model.parse_losses(losses)
         self.optim_wrapper.update_params(loss)
         self.model.update_teacher()
@@ -115,10 +126,10 @@ class Step:
         with peak_memory(self.device) as peak:
             self()
         # Apart, because measuring memory empties the allocator's pools.
-        return dict(
-            seconds=seconds(self, self.device),
-            peak_mib=peak.mib,
-            **self.parts())
+        numbers = dict(
+            seconds=seconds(self, self.device), peak_mib=peak.mib)
+        # The parts of a compiled step can't be told apart.
+        return numbers if self.compiled else {**numbers, **self.parts()}
 
 
 class _OptimizerOnly:
@@ -200,20 +211,28 @@ def main() -> None:
         '--embed-stride', type=int, help="instead of the config's")
     arguments.add_argument(
         '--amp', choices=('none', 'bf16', 'fp16'), default='none')
+    arguments.add_argument(
+        '--tf32', action='store_true', help='TF32 in place of float32')
+    arguments.add_argument('--channels-last', action='store_true')
+    arguments.add_argument('--compile', action='store_true')
     args = arguments.parse_args()
     device = torch.device(args.device)
     init_default_scope('mmseg')
     keep_freed_memory()
+    torch.backends.cuda.matmul.allow_tf32 = args.tf32
+    torch.backends.cudnn.allow_tf32 = args.tf32
     MMLogger.get_instance('mmengine').setLevel('WARNING')
     crop = args.crop or (129 if args.quick else 321)
     rows = []
     steps = {
         method: Step(method, args.experiment, crop, args.images, device,
-                     args.amp, args.depth, args.embed_stride)
+                     args.amp, args.channels_last, args.compile, args.depth,
+                     args.embed_stride)
         for method in args.methods
     }
     for step in steps.values():
-        step()  # warm up
+        for _ in range(WARM_UP[device.type]):
+            step()
     repeats = args.repeats or (1 if args.quick else 5)
     medians = alternate({name: step.measure
                          for name, step in steps.items()}, repeats)
@@ -228,6 +247,9 @@ def main() -> None:
                 crop=crop,
                 images=f'{args.images}+{args.images}',
                 amp=args.amp,
+                tf32=args.tf32,
+                channels_last=args.channels_last,
+                compiled=args.compile,
                 ratio=numbers['seconds'] / baseline,
                 state_mib=weights,
                 **numbers))

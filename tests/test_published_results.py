@@ -27,6 +27,8 @@ MSRC = dict(
     prcl_fixmatch='FixMatch + contrast',
     mean_teacher='mean teacher',
     prcl='mean teacher + contrast (PRCL)',
+    unimatch='UniMatch V1',
+    prcl_unimatch='UniMatch V1 + contrast',
     unimatch_v2='UniMatch V2',
     prcl_unimatch_v2='UniMatch V2 + contrast')
 
@@ -45,6 +47,11 @@ def scores_of(method: str,
 def spread(*of, **options) -> str:
     scores = scores_of(*of, **options)
     return f'{mean(scores):.1f} ± {stdev(scores):.1f}'
+
+
+def text_of(page: str) -> str:
+    """A page without its line breaks."""
+    return ' '.join((ROOT / page).read_text(encoding='utf-8').split())
 
 
 def tables(page: str, *starts: str) -> list:
@@ -66,14 +73,14 @@ def test_page_of_camvid(method):
 
 
 def test_best_checkpoints_of_camvid():
-    page = (ROOT / 'docs/experiments_camvid.md').read_text(encoding='utf-8')
     losses = [
         mean(scores_of(method, split)) - mean(
             scores_of(method, split, choice='best'))
         for method in NAMES for split in SPLITS
     ]
     assert min(losses) > -0.05
-    assert f'or up to {max(losses):.1f} points less' in ' '.join(page.split())
+    assert f'or up to {max(losses):.1f} points less' in text_of(
+        'docs/experiments_camvid.md')
 
 
 @pytest.mark.parametrize(
@@ -118,7 +125,7 @@ def test_model_index(method):
     }
 
 
-@pytest.mark.parametrize('method', MSRC)
+@pytest.mark.parametrize('method', [*MSRC, 'prcl_reference'])
 def test_model_index_of_photographs(method):
     score = spread(method, 'n40', RESULTS.parent / 'msrc')
     assert listed(method, 'efficientnet-lite0_msrc_n40') == {
@@ -181,6 +188,7 @@ def test_table_of_labels_next(criterion):
 
 PARTS = {
     'PRCL, the default': 'msrc/prcl_n40',
+    'published arithmetic (`prcl_reference`)': 'msrc/prcl_reference_n40',
     'points instead of distributions': 'msrc/prcl_points_n40',
     'prototypes label, too': 'msrc/prcl_labels_n40',
     'weights: the softmax': 'msrc_weighting/by_softmax_n40',
@@ -196,16 +204,59 @@ def test_table_of_parts(name):
     ]
 
 
-@pytest.mark.parametrize('strategy, split', [
-    ('mean_teacher', 'n20'), ('mean_teacher', 'n40'), ('mean_teacher', 'n80'),
-    ('unimatch_v2', 'n20'), ('unimatch_v2', 'n40'), ('unimatch_v2', 'n80'),
-    ('fixmatch', 'n40')])
+STRATEGIES = ('mean_teacher', 'unimatch_v2', 'unimatch', 'fixmatch')
+BUDGETS = ('n20', 'n40', 'n80')
+
+
+def with_contrast(strategy: str) -> str:
+    return 'prcl' if strategy == 'mean_teacher' else f'prcl_{strategy}'
+
+
+@pytest.mark.parametrize('split', BUDGETS)
+@pytest.mark.parametrize('strategy', STRATEGIES)
 def test_table_of_gains(strategy, split):
-    contrast = 'prcl' if strategy == 'mean_teacher' else f'prcl_{strategy}'
     row = f'{MSRC[strategy]}, {split[1:]} labels'
     assert tables('docs/experiments.md', row) == [
-        gains(f'msrc/{strategy}_{split}', f'msrc/{contrast}_{split}')
+        gains(f'msrc/{strategy}_{split}',
+              f'msrc/{with_contrast(strategy)}_{split}')
     ]
+
+
+def test_how_often_the_contrast_gains():
+    gained = [[
+        value - base
+        for value, base in zip(
+            seeds_of(f'msrc/{with_contrast(strategy)}_{split}'),
+            seeds_of(f'msrc/{strategy}_{split}'))
+    ] for strategy in STRATEGIES for split in BUDGETS]
+    pairs = [value > 0 for values in gained for value in values]
+    clear = [mean(values) > stdev(values) for values in gained]
+    for page in ('README.md', 'docs/experiments.md'):
+        assert f'{sum(pairs)} of {len(pairs)} pairs of trainings' in text_of(
+            page)
+    assert (f'larger than its standard deviation in {sum(clear)} of the '
+            f'{len(clear)} cases') in text_of('docs/experiments.md')
+
+
+@pytest.mark.parametrize('strategy', STRATEGIES)
+def test_table_of_the_gap(strategy):
+    least, most = (mean(seeds_of(f'msrc/supervised_{split}'))
+                   for split in ('n40', 'all'))
+    assert tables('docs/experiments.md',
+                  f'{MSRC[strategy]}, 40 labels of 291') == [[
+                      f'{(mean(seeds_of(name)) - least) / (most - least):.0%}'
+                      .rstrip('%')
+                      for name in (f'msrc/{strategy}_n40',
+                                   f'msrc/{with_contrast(strategy)}_n40')
+                  ]]
+
+
+@pytest.mark.parametrize('told, precision', [
+    ('There PRCL with 40 labels has {}', 'fp32'),
+    ('{} with float16', 'fp16'), ('{} with bfloat16', 'bf16')])
+def test_precision(told, precision):
+    score = spread(precision, 'n40', RESULTS.parent / 'msrc_precision')
+    assert told.format(score) in text_of('docs/experiments.md')
 
 
 def seeds_of(name: str) -> list:

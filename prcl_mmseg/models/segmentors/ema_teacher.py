@@ -3,6 +3,7 @@ import torch
 from mmengine.model import MomentumAnnealingEMA
 from mmseg.registry import MODELS
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ...value_check import check_number
 
@@ -15,8 +16,8 @@ class EMATeacher(MomentumAnnealingEMA):
     ``.to(device)`` or a swap of SyncBN replaced are looked up anew at each
     update, so the teacher always moves. Floating-point buffers (BN running
     statistics) are averaged like the weights they belong to, integer buffers
-    are copied. The momentum is computed once per update, not once per tensor,
-    which would wait for the device each time.
+    are copied. All tensors are averaged together: one by one would take a
+    kernel for each, and wait for the device to learn the momentum.
 
     Args:
         model (nn.Module): The student; the teacher starts as its copy.
@@ -50,16 +51,22 @@ class EMATeacher(MomentumAnnealingEMA):
         """
         self.avg_parameters = self.module.state_dict()
         steps = int(self.steps)
-        self._weight = max(self.momentum, self.gamma / (self.gamma + steps))
+        weight = max(self.momentum, self.gamma / (self.gamma + steps))
+        self._averaged, self._sources = [], []
         super().update_parameters(model)
+        if self._averaged:
+            get_ema_multi_avg_fn(1 - weight)(self._averaged, self._sources,
+                                             None)
+        del self._averaged, self._sources
         for target, source in zip(self.module.buffers(), model.buffers()):
             if not source.is_floating_point():
                 target.copy_(source)
 
     def avg_func(self, averaged_param: Tensor, source_param: Tensor,
                  steps: int) -> None:
-        """Average one tensor in place."""
-        averaged_param.lerp_(source_param, self._weight)
+        """Note a tensor to be averaged."""
+        self._averaged.append(averaged_param)
+        self._sources.append(source_param)
 
 
 @torch.no_grad()

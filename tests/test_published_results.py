@@ -315,3 +315,38 @@ def test_model_index_of_the_demo(method):
     assert listed(method, 'demo') == {
         'Generated scenes': float(score.split()[0])
     }
+
+
+def test_step_on_a_gpu():
+    rows = json.loads((RESULTS.parent / 'train_step_h200.json').read_text(
+        encoding='utf-8'))
+    networks = {
+        'r101_voc_1-16': 'R-101',
+        'dinov2-b_voc_92': 'DINOv2-B'
+    }
+    for experiment, network in networks.items():
+        for crop in (321, 512, 518):
+            told = [
+                row[-3:] for row in tables('docs/benchmarks.md',
+                                           f'{network}, {crop}')
+            ]
+            assert told == [[
+                f'{1000 * row["seconds"]:.0f}', f'{8 / row["seconds"]:.0f}',
+                f'{row["state_mib"] + row["peak_mib"]:.0f}'
+            ] for row in rows
+                            if (row['experiment'],
+                                row['crop']) == (experiment, crop)]
+
+
+def test_kernels_on_a_gpu():
+    rows = json.loads(
+        (RESULTS.parent / 'pairwise_kernels_h200.json').read_text(
+            encoding='utf-8'))
+    told = tables('docs/benchmarks.md', '21 × 256 anchors, 21 prototypes',
+                  '150 × 35 anchors, 150 prototypes',
+                  '84 × 64 anchors, 513 pixels')
+    assert told == [[
+        row['kernel'], f'{1000 * row["seconds"]:.3f}',
+        f'{1000 * row["plain"]:.2f}', f'{row["plain"] / row["seconds"]:.1f}',
+        f'{1000 * row["bytes"]:.3f}', f'{1000 * row["arithmetic"]:.3f}'
+    ] for row in rows]

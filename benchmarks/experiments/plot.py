@@ -56,8 +56,9 @@ def plot_rows(grid: Grid,
                 spread = stdev(scores) if len(scores) > 1 else 0
                 points.append((place + shift, mean(scores), spread))
         axes.errorbar(*zip(*points), marker='o', ms=4, capsize=2,
-                      label=method)
+                      label=method.replace('_', ' '))
     axes.set_xticks(range(len(splits)), splits)
+    axes.set_xlabel('split')
     axes.set_ylabel('test mIoU, %')
     axes.grid(axis='y', alpha=0.3)
     axes.legend(loc='lower right', fontsize='small')

@@ -41,7 +41,7 @@ class PredictionFiles:
         self.palette = palette
         self.maps = {name: name[len('pred_'):] for name in maps}
         self.parts = parts
-        self.columns = ['image', 'width', 'height', 'doubt',
+        self.columns = ['image', 'width', 'height', 'confidence',
                         *self.maps.values(),
                         *(f'{_SHARE}{name}' for name in classes)]
 
@@ -71,9 +71,9 @@ class PredictionFiles:
             sample (SegDataSample): The prediction, and ``img_path``.
 
         Returns:
-            dict: Its row. ``doubt`` is the mean over the pixels of 1 minus
-            the probability of the predicted class, a map's column its mean,
-            and a class's column its share of the pixels.
+            dict: Its row. ``confidence`` is the mean over the pixels of the
+            probability of the predicted class, a map's column its mean, and
+            a class's column its share of the pixels.
         """
         label = sample.pred_sem_seg.data[0].cpu().numpy()
         if 'masks' in self.parts:
@@ -83,9 +83,9 @@ class PredictionFiles:
             self._encode('overlays', name, '.jpg',
                          self._overlay(sample.img_path, label)[..., ::-1])
         count = np.bincount(label.ravel(), minlength=len(self.classes))
-        doubt = 1 - max_softmax(sample.seg_logits.data).double().mean()
+        confidence = max_softmax(sample.seg_logits.data).double().mean()
         row = dict(image=image, width=label.shape[1], height=label.shape[0],
-                   doubt=f'{float(doubt):.6g}')
+                   confidence=f'{float(confidence):.6g}')
         for key, part in self.maps.items():
             values = sample.get(key).data[0].float().cpu().numpy()
             row[part] = f'{values.mean(dtype=np.float64):.6g}'

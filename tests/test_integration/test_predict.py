@@ -74,8 +74,8 @@ def test_masks_maps_and_table(trained, predict, photos):
                                    rtol=1e-4)
         assert float(row['variance']) == pytest.approx(variance.mean(), 1e-4)
         prob = sample.seg_logits.data.softmax(dim=0).amax(dim=0)
-        assert float(row['doubt']) == pytest.approx(
-            1 - float(prob.mean()), abs=1e-4)
+        assert float(row['confidence']) == pytest.approx(
+            float(prob.mean()), abs=1e-4)
         assert [float(row[f'share_{name}'])
                 for name in ('ground', 'disc', 'bar')] == pytest.approx(
                     [(label == index).mean() for index in range(3)], abs=1e-5)

@@ -11,14 +11,14 @@ def test_names_are_unique():
 
 def test_table_goes_on_and_quotes(tmp_path):
     path = tmp_path / 'table.csv'
-    table = PredictionTable(path, ['image', 'doubt'])
-    table.append([dict(image='a, "b".png', doubt=0.5)])
-    assert PredictionTable(path, ['image', 'doubt']).done == {'a, "b".png'}
+    table = PredictionTable(path, ['image', 'confidence'])
+    table.append([dict(image='a, "b".png', confidence=0.5)])
+    assert PredictionTable(path, ['image', 'confidence']).done == {'a, "b".png'}
     with path.open('a') as file:
         file.write('c.png,0.')
-    table = PredictionTable(path, ['image', 'doubt'])
+    table = PredictionTable(path, ['image', 'confidence'])
     assert table.done == {'a, "b".png'}
-    table.append([dict(image='c.png', doubt=0.25)])
+    table.append([dict(image='c.png', confidence=0.25)])
     assert path.read_text().splitlines()[2:] == ['c.png,0.25']
 
 

@@ -277,7 +277,7 @@ def test_table_of_the_gap(strategy):
 
 
 @pytest.mark.parametrize('told, precision', [
-    ('There PRCL with 40 labels has {}', 'fp32'),
+    ('On the H200 PRCL with 40 labels has {}', 'fp32'),
     ('{} with float16', 'fp16'), ('{} with bfloat16', 'bf16')])
 def test_precision(told, precision):
     score = spread(precision, 'n40', RESULTS.parent / 'msrc_precision')

@@ -33,11 +33,11 @@ class TrainingHealthHook(Hook):
     they are weighted at that time, at the features that enter the decode
     heads.
 
-    Every ``table_interval`` iterations it gets a table of all classes, whose
-    numbers also go to the visualisation backends as ``health/...``: shares of
-    the class among labelled and pseudo-labelled pixels (as the student sees
-    them, strongly augmented), anchors per step, mean σ² of its pixels and of
-    its prototype.
+    Every ``table_interval`` iterations, and at the end, it gets a table of
+    all classes, whose numbers also go to the visualisation backends as
+    ``health/...``: shares of the class among labelled and pseudo-labelled
+    pixels (as the student sees them, strongly augmented), anchors per step,
+    mean σ² of its pixels and of its prototype.
 
     It warns, once until things are better, if for ``patience`` iterations
 
@@ -51,8 +51,8 @@ class TrainingHealthHook(Hook):
 
     Args:
         interval (int): Iterations between two looks. Defaults to 50.
-        table_interval (int): Iterations between two tables. 0 makes none.
-            Defaults to 1000.
+        table_interval (int): Iterations between two tables; the last
+            iteration has one, too. 0 makes none. Defaults to 1000.
         patience (int): Iterations before a warning. Defaults to 500.
         collapse (float): See above. Defaults to 0.5.
     """
@@ -107,7 +107,9 @@ class TrainingHealthHook(Hook):
             return
         self._watch_pseudo_labels(runner, sums)
         self._collect(sums)
-        if self.every_n_train_iters(runner, self.table_interval):
+        if self.table_interval and (
+                self.every_n_train_iters(runner, self.table_interval)
+                or self.is_last_train_iter(runner)):
             self._log_table(runner)
 
     def _watch_losses(self, runner: Runner) -> None:

@@ -13,7 +13,8 @@ def test_table_goes_on_and_quotes(tmp_path):
     path = tmp_path / 'table.csv'
     table = PredictionTable(path, ['image', 'confidence'])
     table.append([dict(image='a, "b".png', confidence=0.5)])
-    assert PredictionTable(path, ['image', 'confidence']).done == {'a, "b".png'}
+    again = PredictionTable(path, ['image', 'confidence'])
+    assert again.done == {'a, "b".png'}
     with path.open('a') as file:
         file.write('c.png,0.')
     table = PredictionTable(path, ['image', 'confidence'])

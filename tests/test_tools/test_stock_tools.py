@@ -171,7 +171,7 @@ def test_report_tells_whose_fault_it_is(load_tool, tmp_path):
 
 def test_documented_table_has_every_check(load_tool):
     tool = load_tool('analysis_tools/check_stock_tools.py')
-    text = (Path(__file__).parents[2] / 'docs/tools.md').read_text()
+    text = (Path(__file__).parents[2] / 'docs/stock_tools.md').read_text()
     for line in tool.table({'x': {}}).splitlines()[2:]:
         # Name and command of the row.
         assert '|'.join(line.split('|')[:3]) in text, line

@@ -224,6 +224,8 @@ PARTS = {
     'published arithmetic (`prcl_reference`)': 'msrc/prcl_reference_n40',
     'points instead of distributions': 'msrc/prcl_points_n40',
     'prototypes label, too': 'msrc/prcl_labels_n40',
+    'embedding at stride 8, not 4': 'msrc_design/stride_8_n40',
+    'doubtful pixels, too (δ_w = 0)': 'msrc_design/doubtful_pixels_n40',
     'weights: the softmax': 'msrc_weighting/by_softmax_n40',
     'weights: q of the prototypes': 'msrc_weighting/by_prototypes_n40',
     'weights: 1 - σ² of views': 'msrc_weighting/by_views_n40'

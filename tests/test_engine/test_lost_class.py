@@ -27,7 +27,8 @@ def reported(monkeypatch, masks: list, pseudo: list) -> list:
     runner = mock.Mock(iter=0, max_iters=6)
     runner.message_hub.log_scalars = {}
     runner.train_dataloader.dataset.metainfo = dict(classes=('a', 'b'))
-    for _ in range(6):
+    hook.before_train(runner)
+    for runner.iter in range(6):
         hook.after_train_iter(runner, 0)
     return [call.args[0].split("'")[1]
             for call in runner.logger.warning.call_args_list]

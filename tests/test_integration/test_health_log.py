@@ -70,7 +70,7 @@ def test_strategies_are_watched_without_a_contrast(write_config, tmp_path,
                                                    method):
     log = train(
         write_config(method), tmp_path / 'work',
-        dict(interval=2, table_interval=1000))
+        dict(interval=3, table_interval=1000))
     # A table at the end, whatever the interval.
     assert 'pseudo-labelled %' in log and 'anchors per step' not in log
     assert 'gradient_pseudo' in log and 'gradient_contrast' not in log

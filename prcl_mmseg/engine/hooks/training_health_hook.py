@@ -81,6 +81,10 @@ class TrainingHealthHook(Hook):
         self._shown: Union[bool, Tensor] = False
         self._warned: Set[str] = set()
 
+    def before_train(self, runner: Runner) -> None:
+        """Count from here."""
+        self._last_look = runner.iter
+
     def before_train_iter(self,
                           runner: Runner,
                           batch_idx: int,
@@ -88,8 +92,7 @@ class TrainingHealthHook(Hook):
         """Ask for the gradients if this iteration is looked at."""
         for term in terms_of(runner.model):
             if isinstance(term, TrainingHealth):
-                term.gradients_wanted = self.every_n_train_iters(
-                    runner, self.interval)
+                term.gradients_wanted = self._is_due(runner, self.interval)
 
     def after_train_iter(self,
                          runner: Runner,
@@ -97,8 +100,10 @@ class TrainingHealthHook(Hook):
                          data_batch: DATA_BATCH = None,
                          outputs: Optional[dict] = None) -> None:
         """Look, log and warn, if it is time."""
-        if not self.every_n_train_iters(runner, self.interval):
+        if not self._is_due(runner, self.interval):
             return
+        self._steps = runner.iter + 1 - self._last_look
+        self._last_look = runner.iter + 1
         self._watch_losses(runner)
         sums: Dict[str, Tensor] = {}
         for term in terms_of(runner.model):
@@ -107,10 +112,12 @@ class TrainingHealthHook(Hook):
             return
         self._watch_pseudo_labels(runner, sums)
         self._collect(sums)
-        if self.table_interval and (
-                self.every_n_train_iters(runner, self.table_interval)
-                or self.is_last_train_iter(runner)):
+        if self.table_interval and self._is_due(runner, self.table_interval):
             self._log_table(runner)
+
+    def _is_due(self, runner: Runner, interval: int) -> bool:
+        return (self.every_n_train_iters(runner, interval)
+                or self.is_last_train_iter(runner))
 
     def _watch_losses(self, runner: Runner) -> None:
         for key, history in runner.message_hub.log_scalars.items():
@@ -132,7 +139,7 @@ class TrainingHealthHook(Hook):
         expected = _effective_classes(sums['labels'])
         collapsed = number < self.collapse * expected
         self._collapsed_for = \
-            self._collapsed_for + self.interval if collapsed else 0
+            self._collapsed_for + self._steps if collapsed else 0
         self._warn(
             runner, 'collapse', self._collapsed_for >= self.patience,
             f'The pseudo-labels have collapsed to {number:.1f} effective '
@@ -146,7 +153,7 @@ class TrainingHealthHook(Hook):
         missing = sums['pseudo_labels'] == 0
         # Few masks show a rare class, so not each look sees one of them.
         self._shown = (sums['labels'] > 0) | self._shown
-        self._missing_for = (self._missing_for + self.interval) * missing
+        self._missing_for = (self._missing_for + self._steps) * missing
         lost = self._shown & (self._missing_for >= self.patience)
         or_else = ''
         model = unwrap_model(runner.model)
@@ -178,7 +185,7 @@ class TrainingHealthHook(Hook):
             name: values + self._since_table.get(name, 0)
             for name, values in sums.items()
         }
-        self._table_steps += self.interval
+        self._table_steps += self._steps
 
     def _log_table(self, runner: Runner) -> None:
         sums = self._since_table

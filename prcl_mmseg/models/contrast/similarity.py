@@ -12,6 +12,9 @@ from ...value_check import check_number
 from .clustered_mls import clustered_mls
 from .pairwise_mls import pairwise_mls
 
+# Of a map: more would exceed a CUDA grid, and memory.
+PIXELS_AT_ONCE = 2**18
+
 
 @MODELS.register_module()
 @dataclass(frozen=True)
@@ -111,5 +114,11 @@ class MutualLikelihood:
             embedding.var.permute(0, 2, 3, 1).reshape(1, -1, dims))
         index = torch.arange(
             len(prototypes.mean), device=embedding.mean.device)[None]
-        scores = self.score(pixels, prototypes, index)
+        scores = torch.cat([
+            self.score(
+                DiagonalGaussian(mean, var), prototypes, index)
+            for mean, var in zip(
+                pixels.mean.split(PIXELS_AT_ONCE, dim=1),
+                pixels.var.split(PIXELS_AT_ONCE, dim=1))
+        ], dim=1)
         return scores.view(num, height, width, -1).permute(0, 3, 1, 2)

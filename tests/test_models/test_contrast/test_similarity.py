@@ -71,7 +71,10 @@ def test_few_meet_each_other(similarity):
         direct(similarity, one.mean, one.var, other.mean, other.var))
 
 
-def test_maps_meet_all_prototypes(similarity):
+@pytest.mark.parametrize('at_once', [5, 2**18])
+def test_maps_meet_all_prototypes(similarity, monkeypatch, at_once):
+    monkeypatch.setattr(
+        'prcl_mmseg.models.contrast.similarity.PIXELS_AT_ONCE', at_once)
     pixels, prototypes = gaussian(2, 6, 4, 3), gaussian(5, 6)
     scores = similarity.score_maps(pixels, prototypes)
     assert scores.shape == (2, 5, 4, 3)

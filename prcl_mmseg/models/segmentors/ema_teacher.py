@@ -1,4 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+from typing import Iterator
+
 import torch
 from mmengine.model import MomentumAnnealingEMA
 from mmseg.registry import MODELS
@@ -43,30 +45,31 @@ class EMATeacher(MomentumAnnealingEMA):
             interval=interval,
             update_buffers=True)
 
+    @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
         """Move towards the student.
 
         Args:
             model (nn.Module): The student.
         """
-        self.avg_parameters = self.module.state_dict()
         steps = int(self.steps)
         weight = max(self.momentum, self.gamma / (self.gamma + steps))
-        self._averaged, self._sources = [], []
-        super().update_parameters(model)
-        if self._averaged:
-            get_ema_multi_avg_fn(1 - weight)(self._averaged, self._sources,
-                                             None)
-        del self._averaged, self._sources
-        for target, source in zip(self.module.buffers(), model.buffers()):
+        averaged, sources = [], []
+        for target, source in zip(_tensors(self.module), _tensors(model)):
             if not source.is_floating_point():
                 target.copy_(source)
+            else:
+                averaged.append(target)
+                sources.append(source)
+        # In the first step the weight is 1, which copies.
+        if averaged and steps % self.interval == 0:
+            get_ema_multi_avg_fn(1 - weight)(averaged, sources, None)
+        self.steps += 1
 
-    def avg_func(self, averaged_param: Tensor, source_param: Tensor,
-                 steps: int) -> None:
-        """Note a tensor to be averaged."""
-        self._averaged.append(averaged_param)
-        self._sources.append(source_param)
+
+def _tensors(network: nn.Module) -> Iterator[Tensor]:
+    yield from network.parameters()
+    yield from network.buffers()
 
 
 @torch.no_grad()

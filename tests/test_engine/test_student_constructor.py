@@ -5,6 +5,7 @@ from mmengine.optim import build_optim_wrapper
 from torch import nn
 
 from prcl_mmseg.engine.optim import StudentOptimWrapperConstructor
+from prcl_mmseg.models.segmentors.ema_teacher import EMATeacher
 
 
 def build(constructor: str, optimizer: dict) -> tuple:
@@ -49,3 +50,23 @@ def test_equal_settings_share_a_group(optimizer):
                                           other.named_parameters()):
         assert torch.equal(value, wanted), name
     wrapper.optimizer.load_state_dict(wrapper.optimizer.state_dict())
+
+
+@pytest.mark.parametrize('paramwise_cfg', [None, dict(bias_lr_mult=2.)])
+def test_teacher_is_not_optimized(paramwise_cfg):
+    model = nn.Module()
+    model.student = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    model.teacher = EMATeacher(model.student)
+    wrapper = build_optim_wrapper(
+        model,
+        dict(
+            type='OptimWrapper',
+            constructor=StudentOptimWrapperConstructor.__name__,
+            optimizer=dict(type='SGD', lr=0.1),
+            paramwise_cfg=paramwise_cfg))
+    optimized = [
+        id(parameter) for group in wrapper.optimizer.param_groups
+        for parameter in group['params']
+    ]
+    assert len(optimized) == 4
+    assert set(optimized) == set(map(id, model.student.parameters()))

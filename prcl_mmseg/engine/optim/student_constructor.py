@@ -20,6 +20,8 @@ class StudentOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
         """Build the optimizer of a model and its wrapper."""
+        # Without settings MMEngine would take all parameters as they are.
+        self.paramwise_cfg = self.paramwise_cfg or dict(bypass_duplicate=True)
         optim_wrapper = super().__call__(model)
         optimizer = optim_wrapper.optimizer
         optimizer.param_groups = merged(optimizer.param_groups)

@@ -539,6 +539,13 @@ COMMANDS = [
      'model.num_classes', 'key=value'),
     ('train.py {config} --cfg-options =3', '--cfg-options', '=3',
      'key=value'),
+    ('train.py {config} --cfg-options train_cfg.max_iters=[1,2',
+     'train_cfg.max_iters=[1,2', 'lists of them'),
+    ('train.py {config} --cfg-options '
+     'val_dataloader.dataset.pipeline=[dict(type=Resize,scale=(9,9))]',
+     'val_dataloader.dataset.pipeline', 'key by key'),
+    ("train.py {config} --cfg-options model.teacher={{'momentum':0.1}}",
+     'model.teacher=', 'key by key'),
     ('train.py {config} --work-dir {config}', '--work-dir', '{config}',
      'folder'),
     ('test.py {config} nowhere.pth', 'nowhere.pth', 'does not exist'),

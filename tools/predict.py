@@ -37,8 +37,10 @@ from prcl_mmseg.datasets.pipeline_check import (  # noqa: E402
 from prcl_mmseg.deploy.published_checkpoint import sha256  # noqa: E402
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     add_predicting_arguments, positive, read_predicting_config)
+from prcl_mmseg.models.segmentors import SemiSegTTAModel  # noqa: E402
 from prcl_mmseg.models.segmentors.image_channels import (  # noqa: E402
     image_channels)
+from prcl_mmseg.models.structures.nested import leaves  # noqa: E402
 from prcl_mmseg.prediction import (  # noqa: E402
     PARTS, PredictionFiles, PredictionTable, check_class_names,
     check_same_run, output_names)
@@ -66,6 +68,11 @@ def parse_args() -> tuple:
         help='how many images of the same size are predicted together; 4 by '
         'default')
     parser.add_argument(
+        '--tta',
+        action='store_true',
+        help='test-time augmentation: the mean of the predictions of '
+        'tta_pipeline, and a map of their disagreement')
+    parser.add_argument(
         '--overwrite',
         action='store_true',
         help='predict images again that an earlier run predicted')
@@ -73,7 +80,10 @@ def parse_args() -> tuple:
     if not osp.isdir(args.folder):
         parser.error(f'{args.folder!r} is no folder; give the one of the '
                      'images')
-    return args, read_predicting_config(args, parser), parser
+    cfg = read_predicting_config(args, parser)
+    if args.tta and not cfg.get('tta_pipeline'):
+        parser.error(f'--tta needs tta_pipeline in {args.config}')
+    return args, cfg, parser
 
 
 def load_images(args: argparse.Namespace, cfg: Config) -> UnlabeledDataset:
@@ -81,7 +91,7 @@ def load_images(args: argparse.Namespace, cfg: Config) -> UnlabeledDataset:
     dataset = folder_dataset(args.folder)
     if not len(dataset):
         raise ValueError(f'{args.folder!r} holds no image')
-    dataset.pipeline = maskless_pipeline(cfg)
+    dataset.pipeline = maskless_pipeline(cfg, args.tta)
     # A file that fails is an error; another image in its place would be worse.
     dataset.test_mode = True
     require_files(dataset, args.folder)
@@ -106,8 +116,8 @@ def begin(out: Path, args: argparse.Namespace, cfg: Config) -> None:
         # What tells that images are done; their files are replaced.
         for name in ('predictions.json', 'predictions.csv'):
             (out / name).unlink(missing_ok=True)
-    setting = json.dumps([cfg.model, pipeline_of_test(cfg)], default=str,
-                         sort_keys=True)
+    pipeline = cfg.tta_pipeline if args.tta else pipeline_of_test(cfg)
+    setting = json.dumps([cfg.model, pipeline], default=str, sort_keys=True)
     check_same_run(out, dict(
         folder=osp.realpath(args.folder),
         checkpoint=f'{osp.basename(args.checkpoint)} '
@@ -121,7 +131,9 @@ def predict(model: torch.nn.Module, items: List[dict]) -> list:
     """Predict samples, those of the same size together, in their order."""
     samples, sizes = [None] * len(items), {}
     for place, item in enumerate(items):
-        sizes.setdefault(item['inputs'].shape, []).append(place)
+        # With --tta an image comes in several ways.
+        shapes = tuple(image.shape for image in leaves([item['inputs']]))
+        sizes.setdefault(shapes, []).append(place)
     for places in sizes.values():
         batch = pseudo_collate([items[place] for place in places])
         for place, sample in zip(places, model.test_step(batch)):
@@ -142,6 +154,9 @@ def run(args: argparse.Namespace, cfg: Config) -> None:
     meta = model.dataset_meta
     maps = [name for term in getattr(model, 'terms', {}).values()
             for name in term.map_names]
+    if args.tta:
+        maps.append('pred_disagreement')
+        model = SemiSegTTAModel(model)
     files = PredictionFiles(out, meta['classes'], meta['palette'], maps,
                             args.write)
     files.write_classes()

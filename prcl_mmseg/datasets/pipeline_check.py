@@ -73,14 +73,27 @@ def pipeline_of_test(cfg: dict) -> List[Any]:
     return pipeline
 
 
-def maskless_pipeline(cfg: dict) -> Compose:
+def maskless_pipeline(cfg: dict, tta: bool = False) -> Compose:
     """What loads a test image that has no mask.
 
     Args:
         cfg (Config): As for :func:`pipeline_of_test`.
+        tta (bool): Take ``tta_pipeline``, which augments the image in several
+            ways. Defaults to False.
     """
-    return Compose(
-        without_masks(Compose(copy.deepcopy(pipeline_of_test(cfg)))))
+    pipeline = cfg['tta_pipeline'] if tta else pipeline_of_test(cfg)
+    pipeline = Compose(copy.deepcopy(pipeline))
+    for routine in augmentations(pipeline):
+        routine.transforms = without_masks(routine)
+    return Compose(without_masks(pipeline))
+
+
+def augmentations(pipeline: Compose) -> List[Compose]:
+    """What ``TestTimeAug`` in a pipeline does to an image, way by way."""
+    return [
+        routine for transform in pipeline.transforms
+        for routine in getattr(transform, 'subroutines', ())
+    ]
 
 
 def without_masks(pipeline: Any) -> List[Any]:

@@ -1,6 +1,7 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """The arguments that training and test tools share, as in mmseg."""
 import os.path as osp
+import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 import torch
@@ -18,11 +19,27 @@ class OptionsAction(DictAction):
 
     def __call__(self, parser, namespace, values, option_string=None) -> None:
         for value in values:
-            key, sign, _ = value.partition('=')
+            key, sign, given = value.partition('=')
             if not key or not sign:
                 parser.error(f'{option_string}: {value} is no setting; give '
                              'key=value')
+            if not self._is_readable(given):
+                parser.error(
+                    f'{option_string}: {value} has no readable value; give '
+                    'numbers, words, or lists of them such as "[1,2]". Set '
+                    'a dict key by key (a.b.type=... a.b.c=...), or in the '
+                    'config file')
         super().__call__(parser, namespace, values, option_string)
+
+    def _is_readable(self, value: str) -> bool:
+        # Of a dict MMEngine would make words.
+        if re.match(r'[\[(\s]*(dict\(|\{[^}:]+:)', value):
+            return False
+        try:
+            self._parse_iterable(value)
+        except AssertionError:
+            return False
+        return True
 
 
 def positive(text: str) -> int:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 SCORES = ('variance', 'softmax', 'entropy', 'product', 'prototype',
-          'prototype_product', 'views', 'views_product')
+          'prototype_product', 'views', 'views_product', 'disagreement')
 # The map of a prediction that a score looks at, beside the logits.
 MAPS = dict(
     variance='pred_variance',
@@ -14,7 +14,8 @@ MAPS = dict(
     prototype='pred_posterior',
     prototype_product='pred_posterior',
     views='pred_view_variance',
-    views_product='pred_view_variance')
+    views_product='pred_view_variance',
+    disagreement='pred_disagreement')
 _SMALLEST_DOUBT = 2.0**-24
 
 
@@ -60,18 +61,20 @@ def pixel_scores(prediction: Dict[str, Tensor],
     - 'prototype_product': log((1-q) (1-p)).
     - 'views': the probability σ² that another view disagrees.
     - 'views_product': log(σ² (1-p)), with this σ².
+    - 'disagreement': of test-time augmentations, in nats.
 
     Args:
         prediction (dict[str, Tensor]): 'seg_logits', as for
             :func:`class_logits`, and, (1, H, W), 'pred_variance', σ²,
-            'pred_posterior', q, and 'pred_view_variance', σ² of the views.
+            'pred_posterior', q, 'pred_view_variance', σ² of the views, and
+            'pred_disagreement'.
         names (Sequence[str]): Which of the scores.
 
     Returns:
         dict[str, Tensor]: fp32 maps (H, W) by name.
     """
     scores = {}
-    if set(names) - {'variance', 'prototype', 'views'}:
+    if set(names) - {'variance', 'prototype', 'views', 'disagreement'}:
         logits = class_logits(prediction['seg_logits'])
         best, index = logits.max(dim=0)
         others = logits.scatter(0, index[None], -torch.inf).logsumexp(dim=0)
@@ -86,6 +89,8 @@ def pixel_scores(prediction: Dict[str, Tensor],
         scores['prototype'] = 1 - prediction['pred_posterior'][0].float()
     if 'pred_view_variance' in maps:
         scores['views'] = prediction['pred_view_variance'][0].float()
+    if 'pred_disagreement' in maps:
+        scores['disagreement'] = prediction['pred_disagreement'][0].float()
     if 'product' in names:
         scores['product'] = scores['variance'].log() + log_doubt
     for name in {'prototype_product', 'views_product'} & set(names):

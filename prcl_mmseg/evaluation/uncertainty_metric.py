@@ -45,8 +45,9 @@ class UncertaintyMetric(BaseMetric):
             (σ² · (1 - max softmax)), 'prototype' (1 - the probability that
             the prototypes give to the predicted class), 'views' (the σ² of
             ``ViewVariance``), 'prototype_product' and 'views_product' (these
-            times 1 - max softmax). Defaults to None: all for which the
-            predictions have maps.
+            times 1 - max softmax), 'disagreement' (of test-time
+            augmentations). Defaults to None: all for which the predictions
+            have maps.
         edge_width (int): Pixels this near to another class, in rows and
             columns, are on an edge. Where a band without label lies between
             the classes, as in Pascal VOC, take more than its width.
@@ -233,11 +234,14 @@ class UncertaintyMetric(BaseMetric):
                 'with masks and LoadAnnotations in its pipeline')
         missing = [name for name in needed if name not in sample]
         if missing:
+            source = (
+                "test with --tta and tta_model=dict(type='SemiSegTTAModel')"
+                if missing[0] == 'pred_disagreement' else
+                'add the term that gives it to model.terms '
+                '(PrototypeContrast or ViewVariance)')
             raise ValueError(
-                f'{where}was predicted without {missing[0]!r}; add the term '
-                'that gives it to model.terms (PrototypeContrast or '
-                'ViewVariance), or score what there is: '
-                "dict(type='UncertaintyMetric')")
+                f'{where}was predicted without {missing[0]!r}; {source}, or '
+                "score what there is: dict(type='UncertaintyMetric')")
         num_classes = max(len(sample['seg_logits']['data']), 2)
         label = sample['gt_sem_seg']['data']
         unknown = label[(label != self.ignore_index) &

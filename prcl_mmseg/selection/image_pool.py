@@ -1,6 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Which images could be labelled next, and how they are loaded."""
-import copy
 import os.path as osp
 from typing import Any, List, NamedTuple, Optional, Tuple
 
@@ -11,8 +10,8 @@ from ..datasets import folder_dataset
 from ..datasets.file_check import require_files
 from ..datasets.image_area import mark_image_area
 from ..datasets.path_check import build_dataset
-from ..datasets.pipeline_check import (leaf_datasets, maskless_pipeline,
-                                       without_masks)
+from ..datasets.pipeline_check import (augmentations, leaf_datasets,
+                                       maskless_pipeline)
 
 _KEY = 'train_dataloader.dataset'
 
@@ -70,16 +69,13 @@ def loading_pipeline(cfg: Config, views: bool) -> Tuple[list, int]:
     Raises:
         ValueError: If there is no pipeline of the test.
     """
-    augmented = Compose(copy.deepcopy(cfg.get('tta_pipeline') or []))
-    routines = [
-        routine for transform in augmented.transforms
-        for routine in getattr(transform, 'subroutines', ())
-    ]
-    for routine in routines:
-        routine.transforms = without_masks(routine)
+    augmented = Compose([])
+    if cfg.get('tta_pipeline'):
+        augmented = maskless_pipeline(cfg, tta=True)
+    number = len(augmentations(augmented))
     if views:
-        return without_masks(augmented), len(routines)
-    return maskless_pipeline(cfg).transforms, len(routines)
+        return augmented.transforms, number
+    return maskless_pipeline(cfg).transforms, number
 
 
 def find_pool(cfg: Config, pipeline: list,

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from ..datasets.image_area import keep_image_area
 from ..evaluation.pixel_scores import class_logits
+from ..evaluation.view_mean import ViewMean
 from ..models.decode_heads import decode_heads
 from .class_posterior import add_class_posterior
 from .image_score import ImageScore, score_image
-from .pixel_doubt import ViewMean, pixel_doubt
+from .pixel_doubt import pixel_doubt
 
 
 class ImagePrediction(NamedTuple):

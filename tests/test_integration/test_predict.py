@@ -103,6 +103,31 @@ def test_goes_on_where_it_was_cut(trained, predict, photos):
             if path.stat().st_mtime == 0} == {'a.jpg.png', 'a.png.png'}
 
 
+def test_mean_and_disagreement_of_augmentations(trained, predict, photos):
+    config, checkpoint = trained()
+    out = predict(config, checkpoint, photos, '--tta')
+    model = init_model(config, str(checkpoint), device='cpu')
+    for image, row in table_of(out).items():
+        pixels = cv2.imread(str(photos / image))
+        mirrored = np.ascontiguousarray(pixels[:, ::-1])
+        one, other = (
+            result.seg_logits.data.softmax(dim=0)
+            for result in inference_model(model, [pixels, mirrored]))
+        probs = torch.stack([one, other.flip(-1)]).double()
+        mean = probs.mean(dim=0)
+        name = image[:-4] if image[0] != 'a' else image
+        np.testing.assert_array_equal(
+            read(out / f'masks/{name}.png'), mean.argmax(dim=0))
+        information = (probs * (probs / mean).log()).sum(dim=1).mean(dim=0)
+        np.testing.assert_allclose(
+            read(out / f'disagreement/{name}.tiff'), information, atol=1e-6)
+        assert float(row['disagreement']) == pytest.approx(
+            float(information.mean()), abs=1e-6)
+        assert float(row['confidence']) == pytest.approx(
+            float(mean.amax(dim=0).mean()), abs=1e-4)
+        assert float(row['variance']) > 0
+
+
 def test_only_what_is_asked_for(trained, predict, photos):
     out = predict(*trained(), photos, '--write', 'masks', '--role', 'student')
     assert {path.name for path in out.iterdir()} == {
@@ -125,7 +150,8 @@ def test_results_of_two_runs_do_not_mix(trained, predict, photos, capsys):
     ('no folder', "is no folder"), ('empty', 'holds no image'),
     ('inside', 'lies inside the data'), ('other files', 'holds other files'),
     ('damaged', 'more/broken.png'), ('channels', '1 channel'),
-    ('no checkpoint', 'does not exist'), ('no names', 'has 2 classes')])
+    ('no checkpoint', 'does not exist'), ('no names', 'has 2 classes'),
+    ('no augmentations', '--tta needs tta_pipeline')])
 def test_refusals(trained, predict, photos, tmp_path, capsys, what, words):
     config, checkpoint = trained()
     out = 'out'
@@ -152,8 +178,11 @@ def test_refusals(trained, predict, photos, tmp_path, capsys, what, words):
         content = torch.load(checkpoint)
         content['meta']['dataset_meta']['classes'] = ('ground', 'disc')
         torch.save(content, checkpoint)
+    options = []
+    if what == 'no augmentations':
+        options = ['--tta', '--cfg-options', 'tta_pipeline=None']
     before = files_of(tmp_path)
     with pytest.raises(SystemExit):
-        predict(config, checkpoint, photos, out=out)
+        predict(config, checkpoint, photos, *options, out=out)
     assert words in capsys.readouterr().err
     assert files_of(tmp_path) == before

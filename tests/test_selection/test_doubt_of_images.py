@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from prcl_mmseg.selection import (ViewMean, check_criterion, pixel_doubt,
-                                  score_image)
+from prcl_mmseg.selection import check_criterion, pixel_doubt, score_image
 
 
 def logits_of(*probs) -> torch.Tensor:
@@ -39,21 +38,6 @@ def test_maps_of_the_contrast():
     assert pixel_doubt(prediction, 'variance').tolist() == [[3, 1]]
     assert pixel_doubt(prediction, 'posterior')[0].tolist() == pytest.approx(
         [.1, .8])
-
-
-def test_views_that_agree_are_in_no_doubt_however_unsure():
-    views = ViewMean()
-    # Agreement on a doubt, full disagreement, and something between.
-    views.add(torch.tensor([[[.5, 1., .8]], [[.5, 0., .2]]]))
-    views.add(torch.tensor([[[.5, 0., .4]], [[.5, 1., .6]]]))
-
-    def entropy(p: float) -> float:
-        return -p * log(p) - (1 - p) * log(1 - p)
-
-    between = entropy(.6) - (entropy(.8) + entropy(.4)) / 2
-    assert views.disagreement[0].tolist() == pytest.approx(
-        [0, log(2), between], abs=1e-6)
-    assert views.prob[:, 0, 2].tolist() == pytest.approx([.6, .4])
 
 
 def test_a_large_class_does_not_decide():

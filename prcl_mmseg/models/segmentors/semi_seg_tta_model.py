@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Iterable, List
+from typing import List
 
 import torch
 from mmengine.structures import PixelData
@@ -7,7 +7,9 @@ from mmseg.models.segmentors import SegTTAModel
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from mmseg.utils import SampleList
-from torch import Tensor
+
+from ...evaluation.pixel_scores import class_logits
+from ...evaluation.view_mean import ViewMean
 
 
 @MODELS.register_module()
@@ -17,7 +19,10 @@ class SemiSegTTAModel(SegTTAModel):
     mmseg's merges the predicted classes alone, so that logits and σ² are
     those of the last augmentation. Here class probabilities and the maps of
     the terms (``pred_variance``, ``pred_posterior``) are each the mean over
-    the augmentations; flips and sizes are undone before.
+    the augmentations; flips and sizes are undone before. How much the
+    augmentations contradict each other is a map of its own,
+    ``pred_disagreement``: the mutual information of class and augmentation,
+    in nats.
     """
 
     def merge_preds(self, data_samples_list: List[SampleList]) -> SampleList:
@@ -30,34 +35,32 @@ class SemiSegTTAModel(SegTTAModel):
         Returns:
             list[SegDataSample]: With ``pred_sem_seg``, ``seg_logits`` whose
             softmax is the merged probability (of a one-channel head, its
-            sigmoid, as in any prediction of mmseg), and the maps.
+            sigmoid, as in any prediction of mmseg), ``pred_disagreement``
+            and the maps of the terms.
         """
         return [self._merge(samples) for samples in data_samples_list]
 
     def _merge(self, samples: SampleList) -> SegDataSample:
-        merged = samples[0]
-        logits = (sample.seg_logits.data for sample in samples)
+        mean = ViewMean()
+        for sample in samples:
+            mean.add(class_logits(sample.seg_logits.data).softmax(dim=0))
+        prob = mean.prob
         if self.module.out_channels == 1:
-            seg_logits = _mean(logits)
+            seg_logits = prob[1:]
             label = seg_logits > self.module.decode_head.threshold
         else:
-            prob = _mean(item.softmax(dim=0) for item in logits)
             seg_logits = prob.clamp(min=torch.finfo(prob.dtype).tiny).log()
             label = seg_logits.argmax(dim=0, keepdim=True)
         maps = dict(
-            seg_logits=seg_logits, pred_sem_seg=label.to(torch.int64))
+            seg_logits=seg_logits,
+            pred_sem_seg=label.to(torch.int64),
+            pred_disagreement=mean.disagreement[None])
         for term in getattr(self.module, 'terms', {}).values():
             for name in term.map_names:
-                maps[name] = _mean(sample.get(name).data for sample in samples)
+                maps[name] = torch.stack(
+                    [sample.get(name).data for sample in samples]).mean(dim=0)
+        merged = samples[0]
         merged.set_data(
             {name: PixelData(data=data)
              for name, data in maps.items()})
         return merged
-
-
-def _mean(tensors: Iterable[Tensor]) -> Tensor:
-    """One at a time: of many classes all together would not fit."""
-    total, count = 0, 0
-    for tensor in tensors:
-        total, count = total + tensor, count + 1
-    return total / count

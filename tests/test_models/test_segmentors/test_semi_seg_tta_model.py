@@ -64,6 +64,12 @@ def test_all_maps_are_the_mean_over_the_augmentations(image):
         assert not torch.equal(one.get(name).data, other.get(name).data)
     prob = sum(sample.seg_logits.data.softmax(0) for sample in (one, other))
     torch.testing.assert_close(merged.seg_logits.data.softmax(0), prob / 2)
+    information = entropy(prob / 2) - sum(
+        entropy(sample.seg_logits.data.softmax(0))
+        for sample in (one, other)) / 2
+    torch.testing.assert_close(merged.pred_disagreement.data, information,
+                               atol=1e-6, rtol=0)
+    assert information.max() > 1e-4
     assert torch.equal(merged.pred_sem_seg.data,
                        merged.seg_logits.data.argmax(0, keepdim=True))
 
@@ -77,6 +83,12 @@ def test_flipped_images_give_the_same_maps(image):
     second, = model.test_step(mirrored)
     torch.testing.assert_close(first.pred_variance.data,
                                second.pred_variance.data.flip(2))
+    torch.testing.assert_close(first.pred_disagreement.data,
+                               second.pred_disagreement.data.flip(2))
+
+
+def entropy(prob: torch.Tensor) -> torch.Tensor:
+    return -(prob * prob.log()).sum(dim=0, keepdim=True)
 
 
 def test_one_channel_is_a_probability(image):
@@ -93,6 +105,7 @@ def test_one_channel_is_a_probability(image):
     prob = (one.seg_logits.data + other.seg_logits.data) / 2
     torch.testing.assert_close(merged.seg_logits.data, prob)
     assert torch.equal(merged.pred_sem_seg.data, (prob > 0.4).long())
+    assert merged.pred_disagreement.data.shape == prob.shape
 
 
 def test_metric_refuses_maps_of_one_augmentation(image):
@@ -100,6 +113,9 @@ def test_metric_refuses_maps_of_one_augmentation(image):
     metric = UncertaintyMetric()
     merged = tta('SemiSegTTAModel').test_step(copy.deepcopy(data))
     metric.process(None, [sample.to_dict() for sample in merged])
+    assert 'AUROC/disagreement' in metric.evaluate(1)
     stock = tta('SegTTAModel').test_step(data)
-    with pytest.raises(ValueError, match="type='SemiSegTTAModel'"):
-        metric.process(None, [sample.to_dict() for sample in stock])
+    for scores in (None, ['disagreement']):
+        with pytest.raises(ValueError, match="type='SemiSegTTAModel'"):
+            UncertaintyMetric(scores).process(
+                None, [sample.to_dict() for sample in stock])

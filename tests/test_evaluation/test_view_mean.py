@@ -1,0 +1,22 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+from math import log
+
+import pytest
+import torch
+
+from prcl_mmseg.evaluation.view_mean import ViewMean
+
+
+def test_views_that_agree_are_in_no_doubt_however_unsure():
+    views = ViewMean()
+    # Agreement on a doubt, full disagreement, and something between.
+    views.add(torch.tensor([[[.5, 1., .8]], [[.5, 0., .2]]]))
+    views.add(torch.tensor([[[.5, 0., .4]], [[.5, 1., .6]]]))
+
+    def entropy(p: float) -> float:
+        return -p * log(p) - (1 - p) * log(1 - p)
+
+    between = entropy(.6) - (entropy(.8) + entropy(.4)) / 2
+    assert views.disagreement[0].tolist() == pytest.approx(
+        [0, log(2), between], abs=1e-6)
+    assert views.prob[:, 0, 2].tolist() == pytest.approx([.6, .4])

@@ -2,7 +2,7 @@
 import logging
 import os.path as osp
 from numbers import Integral
-from typing import Any, Dict, List, Sequence, Set, Union
+from typing import Any, Dict, List, Sequence, Set, Tuple, Union
 
 from mmengine.logging import print_log
 from mmseg.registry import DATASETS
@@ -104,7 +104,7 @@ class SemiSegDataset(Dataset):
         if self.unlabeled is not None and len(self.unlabeled) == 0:
             self.unlabeled = None
         self._bad_files = BadFiles(
-            sum(len(part) for part, _ in self._parts().values()),
+            sum(len(part) for part, _ in self.parts().values()),
             self.max_bad_files, f'{_KEY}.max_bad_files')
         self._fully_initialized = True
         self._log_sizes()
@@ -112,7 +112,7 @@ class SemiSegDataset(Dataset):
     def __len__(self) -> int:
         """The number of items: one pass over the larger part."""
         return max(
-            -(-len(part) // count) for part, count in self._parts().values())
+            -(-len(part) // count) for part, count in self.parts().values())
 
     def __getitem__(self, index: int) -> Dict[str, dict]:
         """Load the samples of one item.
@@ -130,10 +130,11 @@ class SemiSegDataset(Dataset):
         index %= len(self)
         return {
             name: self._take(name, part, index * count, count)
-            for name, (part, count) in self._parts().items()
+            for name, (part, count) in self.parts().items()
         }
 
-    def _parts(self) -> Dict[str, tuple]:
+    def parts(self) -> Dict[str, Tuple[Dataset, int]]:
+        """Images, and how many an item has, of 'labeled' and 'unlabeled'."""
         parts = dict(labeled=(self.labeled, self.samples_per_item[0]))
         if self.unlabeled is not None:
             parts['unlabeled'] = (self.unlabeled, self.samples_per_item[1])

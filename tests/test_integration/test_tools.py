@@ -42,6 +42,8 @@ def test_train_resume_and_test(write_config, tmp_path):
                   'train_cfg.val_interval=2')
     assert trained.returncode == 0, trained.stderr[-2000:]
     assert 'Effective batch: 2 labelled + 2 unlabelled' in trained.stdout
+    assert ('In 2 iterations the network sees each labelled image 2 times '
+            'and each unlabelled image 0.667 times') in trained.stdout
     # Not that of the first step of the warm-up.
     assert 'learning rate 0.01,' in trained.stdout
     assert 'teacher/mIoU' in trained.stdout

@@ -26,6 +26,7 @@ from .unwrap import unwrap_model
 _TRAIN = 'train_dataloader.dataset'
 _VAL = 'val_dataloader.dataset'
 _TEST = 'test_dataloader.dataset'
+_SPELLING = dict(labeled='labelled', unlabeled='unlabelled')
 
 
 @HOOKS.register_module()
@@ -37,8 +38,9 @@ class PreflightHook(Hook):
     and validation image. Reads the labelled and the validation masks for
     values that are no class (on CUDA they would end in a device-side assert)
     and for sizes that are not their image's. Prints how many pixels each
-    class has and the effective batch. Warns of a class without any pixel, of
-    masks without a class, and of validation images that are trained on.
+    class has, the effective batch, and how often each image will be seen.
+    Warns of a class without any pixel, of masks without a class, and of
+    validation images that are trained on.
 
     Before a test it does the same with the test images.
 
@@ -131,20 +133,24 @@ class PreflightHook(Hook):
 
     @staticmethod
     def _log_batch(runner: Runner, dataset) -> None:
-        items = runner.train_dataloader.batch_size or 1
-        items *= get_world_size() * getattr(runner.optim_wrapper,
-                                            '_accumulative_counts', 1)
-        labeled, unlabeled = 1, 0
+        items = (runner.train_dataloader.batch_size or 1) * get_world_size()
+        steps = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
+        parts = {'labeled': (dataset, 1)}
         if isinstance(dataset, SemiSegDataset):
-            labeled, unlabeled = dataset.samples_per_item
-            unlabeled = 0 if dataset.unlabeled is None else unlabeled
+            parts = dataset.parts()
+        batch = ' + '.join(f'{items * steps * count} {_SPELLING[name]}'
+                           for name, (_, count) in parts.items())
+        times = ' and '.join(
+            f'each {_SPELLING[name]} image '
+            f'{runner.max_iters * items * count / len(part):.3g} times'
+            for name, (part, count) in parts.items())
         group = runner.optim_wrapper.param_groups[0]
         runner.logger.info(
-            f'Effective batch: {items * labeled} labelled + '
-            f'{items * unlabeled} unlabelled images per optimizer step on '
+            f'Effective batch: {batch} images per optimizer step on '
             f'{get_world_size()} process(es); learning rate '
             f'{group.get("initial_lr", group["lr"]):g}, before any warm-up '
-            'or decay')
+            f'or decay. In {runner.max_iters} iterations the network sees '
+            f'{times}')
 
     @staticmethod
     def _warn_of_lone_images(runner: Runner, model: nn.Module,

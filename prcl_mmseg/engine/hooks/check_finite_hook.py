@@ -8,6 +8,7 @@ from mmseg.registry import HOOKS
 from torch import Tensor
 
 from ...finite import not_finite
+from ...models.segmentors.named_tensors import named_tensors
 from ...models.structures.nested import leaves
 from ...value_check import check_number, listed
 from ..resume import saved_checkpoints
@@ -85,7 +86,7 @@ class CheckFiniteHook(AfterStepHook):
         if self._skipped == 0:
             numbers.update(_trained(runner))
         names = not_finite(numbers)
-        # Weights are what follows from a loss.
+        # A bad loss is the cause of bad weights.
         faults = [
             f'{name}={float(numbers[name]):g}' for name in names
             if name in losses
@@ -133,10 +134,9 @@ class CheckFiniteHook(AfterStepHook):
 
 def _trained(runner: Runner) -> Dict[str, Tensor]:
     """What training changes; the teacher only follows."""
-    state = unwrap_model(runner.model).state_dict()
     return {
         name: value
-        for name, value in state.items()
+        for name, value in named_tensors(unwrap_model(runner.model))
         if not name.startswith('networks.teacher.')
     }
 

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from ...gaussian import DiagonalGaussian
 
-# Pixels summed at a time: temporaries that stay in a CPU cache, and partial
-# sums that keep fp32 exact.
-_CHUNK = 2**12
+# Pixels summed at a time: temporaries that stay in a CPU's cache or need few
+# kernels on a GPU, and partial sums that keep fp32 exact.
+_CHUNK = dict(cpu=2**12, cuda=2**15)
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,9 @@ class ClassEvidence:
         count.index_add_(0, label, torch.ones_like(pixels.mean[:, 0]))
         # Λ and η; the last row takes the pixels that do not count.
         total = count.new_zeros(2, num_classes + 1, pixels.mean.shape[1])
-        for start in range(0, len(label), _CHUNK):
-            chunk = slice(start, start + _CHUNK)
+        amount = _CHUNK['cuda' if label.is_cuda else 'cpu']
+        for start in range(0, len(label), amount):
+            chunk = slice(start, start + amount)
             part = torch.zeros_like(total)
             precision = pixels[chunk].precision
             part[0].index_add_(0, label[chunk], precision)

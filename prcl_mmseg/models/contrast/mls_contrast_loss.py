@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Dict, Union
+from typing import Dict
 
 import torch
 import torch.nn.functional as F
@@ -45,7 +45,9 @@ class MLSContrastLoss(nn.Module):
             processes. 'bank': these fused with all that came before.
             Defaults to 'bank'.
         prototype_variance (str): 'posterior' or 'mean_precision', see
-            :meth:`ClassEvidence.prototypes`. Defaults to 'mean_precision'.
+            :meth:`ClassEvidence.prototypes`. It is for the loss alone:
+            prototypes that label and those of the predictions always have
+            'mean_precision'. Defaults to 'mean_precision'.
 
     Raises:
         ValueError: For an unknown value or a negative weight.
@@ -118,7 +120,7 @@ class MLSContrastLoss(nn.Module):
         loss = (weight * info_nce.mean(dim=1)).sum() / num_present
         return dict(
             loss_contrast=self.loss_weight * loss,
-            positive_score=_mean(positive, weight),
+            positive_score=_mean(positive, weight, torch.zeros_like(positive)),
             negative_score=_mean(negative, weight, log_weight),
             anchor_classes=usable.sum().float(),
             anchors=_anchors_of_classes(index, classes, usable))
@@ -148,10 +150,8 @@ def _anchors_of_classes(index: Tensor, classes: Tensor,
 
 
 @torch.no_grad()
-def _mean(score: Tensor, weight: Tensor,
-          log_weight: Union[Tensor, float] = 0.0) -> Tensor:
+def _mean(score: Tensor, weight: Tensor, log_weight: Tensor) -> Tensor:
     """Mean score; a pair counts as it does in the loss. 0 without pairs."""
-    share = weight[:, None, None] * torch.as_tensor(
-        log_weight, device=score.device).exp()
+    share = weight[:, None, None] * log_weight.exp()
     pairs = share.sum() * (score.numel() / share.numel())
     return (share * score).sum() / pairs.clamp(min=1e-12)

@@ -7,7 +7,7 @@ name it in the config: ``loss=dict(negatives=dict(type=...))``.
 """
 from abc import ABCMeta, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 import torch
 from mmseg.registry import MODELS
@@ -53,7 +53,9 @@ class ContrastScene:
             Tensor: Of shape (G, C); a row sums to 1, or to 0 if there is no
             other candidate.
         """
-        scores = self.similarity.score_each_other(self.prototypes)[classes]
+        every = torch.arange(len(candidates), device=classes.device)
+        scores = self.similarity.score(self.prototypes[None], self.prototypes,
+                                       every[None])[0, classes]
         excluded = ~candidates.expand_as(scores)
         excluded = excluded.scatter(1, classes[:, None], True)
         scores = (scores / self.similarity.temperature).masked_fill(
@@ -66,13 +68,17 @@ class NegativeScores(NamedTuple):
 
     Args:
         score (Tensor): MLS, of shape (G, Q, K).
-        log_weight (Tensor | float): Logarithm of how often each negative
-            counts, broadcastable to ``score``; -inf leaves it out.
-            Defaults to 0: once each.
+        log_weight (Tensor): Logarithm of how often each negative counts,
+            broadcastable to ``score``; -inf leaves it out.
     """
 
     score: Tensor
-    log_weight: Union[Tensor, float] = 0.0
+    log_weight: Tensor
+
+    @classmethod
+    def once_each(cls, score: Tensor) -> 'NegativeScores':
+        """Every negative counts once."""
+        return cls(score, score.new_zeros(()))
 
 
 class Negatives(metaclass=ABCMeta):
@@ -122,7 +128,7 @@ class PixelNegatives(Negatives):
         prob = scene.class_probabilities(classes, self.candidates(scene))
         if self.shared:
             index = self._draw(prob, self.num_negatives, scene)
-            return NegativeScores(
+            return NegativeScores.once_each(
                 scene.similarity.score(anchors, scene.pixels, index))
         index = self._draw(prob, num_queries * self.num_negatives, scene)
         alone = DiagonalGaussian(
@@ -130,7 +136,7 @@ class PixelNegatives(Negatives):
             anchors.var.reshape(-1, 1, dims))
         scores = scene.similarity.score(alone, scene.pixels,
                                         index.view(-1, self.num_negatives))
-        return NegativeScores(
+        return NegativeScores.once_each(
             scores.view(groups, num_queries, self.num_negatives))
 
     def _draw(self, prob: Tensor, amount: int,

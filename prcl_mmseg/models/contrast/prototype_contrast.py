@@ -102,15 +102,25 @@ class PrototypeContrast(Term):
 
     def forward(self, output: NetworkOutput, views: Dict[str, View],
                 losses: Dict[str, Tensor]) -> Dict[str, Tensor]:
-        """λ_c(t) L_contrast at the resolution of the embeddings, in fp32."""
+        """λ_c(t) L_contrast at the resolution of the embeddings, in fp32.
+
+        Returns:
+            dict[str, Tensor]: 'loss_contrast', the monitors of
+            :class:`MLSContrastLoss`, 'contrast_ratio' (share of the
+            embeddings that take part) and 'mean_variance' (σ² of all
+            embeddings and dimensions).
+
+        Raises:
+            ValueError: If the batch has none of ``views``.
+        """
         images = [slice(None)]
         if self.views is not None:
             slices = image_slices(views)
             views = {name: views[name] for name in views if name in self.views}
             images = [slices[name] for name in views]
-        if not views:
-            raise ValueError(f'contrast.views={self.views} are none of the '
-                             f'views {list(slices)}')
+            if not views:
+                raise ValueError(f'contrast.views={self.views} are none of '
+                                 f'the views {list(slices)} of this batch')
         embedding = output.embed(images)
         with torch.autocast(embedding.mean.device.type, enabled=False):
             label, valid = self._labels(views, embedding.mean.shape[2:])
@@ -125,13 +135,13 @@ class PrototypeContrast(Term):
         self.bank.collect(evidence)
         result['loss_contrast'] *= self.ramp(training_progress())
         result['contrast_ratio'] = valid.float().mean()
-        result['mean_variance'] = pixels.var.detach().mean()
+        var = pixels.var.detach().mean(dim=1)
+        result['mean_variance'] = var.mean()
         label = label.where(valid, self.num_classes)
         self.class_sums.add(
             anchors=result.pop('anchors'),
             pixels=sum_by_class(label, self.num_classes),
-            variance=sum_by_class(label, self.num_classes,
-                                  pixels.var.mean(dim=1)))
+            variance=sum_by_class(label, self.num_classes, var))
         return result
 
     def maps(self, seg_logits: Tensor,
@@ -142,9 +152,10 @@ class PrototypeContrast(Term):
             label = seg_logits.argmax(dim=1, keepdim=True)
         else:
             label = (seg_logits.sigmoid() > self.threshold).long()
-        posterior = self.confidence(seg_logits, embedding, label[:, 0])
-        var = self._upsample(self._summarize(embedding), size)
-        return torch.cat([var, posterior[:, None]], dim=1)
+        scores = self._score(embedding)
+        posterior = self._posterior(scores, size).gather(1, label).exp()
+        var = self._upsample(self._summarize(embedding, scores), size)
+        return torch.cat([var, posterior], dim=1)
 
     def confidence(self, seg_logits: Tensor,
                    embedding: Optional[DiagonalGaussian],
@@ -164,22 +175,28 @@ class PrototypeContrast(Term):
         Returns:
             Tensor: Log probabilities of the classes, (N, C, height, width).
         """
-        with torch.autocast(embedding.mean.device.type, enabled=False):
-            scores = self.similarity.score_maps(embedding,
-                                                self.bank.prototypes())
-            return class_log_posterior(
-                self._upsample(scores, size), self.bank.seen,
-                self.similarity.temperature)
+        return self._posterior(self._score(embedding), size)
 
-    def _summarize(self, embedding: DiagonalGaussian) -> Tensor:
+    def _score(self, embedding: DiagonalGaussian) -> Tensor:
+        """Scores with the bank's prototypes, (N, C, h, w), fp32."""
+        with torch.autocast(embedding.mean.device.type, enabled=False):
+            return self.similarity.score_maps(embedding,
+                                              self.bank.prototypes())
+
+    def _posterior(self, scores: Tensor, size: Tuple[int, int]) -> Tensor:
+        return class_log_posterior(
+            self._upsample(scores, size), self.bank.seen,
+            self.similarity.temperature)
+
+    def _summarize(self, embedding: DiagonalGaussian,
+                   scores: Tensor) -> Tensor:
         """``pred_variance`` at the resolution of the embeddings."""
         if self.variance_summary == 'mean':
             return arithmetic_mean(embedding.var)
         if self.variance_summary == 'log_mean':
             return geometric_mean(embedding.var)
-        with torch.autocast(embedding.mean.device.type, enabled=False):
-            return effective_variance(embedding, self.bank.prototypes(),
-                                      self.bank.seen, self.similarity)
+        scores = self.similarity.average(scores, embedding.mean.shape[1])
+        return effective_variance(scores, self.bank.seen)
 
     def _upsample(self, maps: Tensor, size: Tuple[int, int]) -> Tensor:
         return resize(
@@ -209,6 +226,8 @@ def _target_probability(output: NetworkOutput, label: Tensor,
 
 
 def _nearest(labels: Tensor, size: Tuple[int, int]) -> Tensor:
+    # The corner of each cell, where strided convolutions have their centre:
+    # predictions at low resolution fit it better than the cell's middle.
     return F.interpolate(labels[:, None].float(), size=size)[:, 0]
 
 

@@ -1,19 +1,19 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ...gaussian import (DiagonalGaussian, check_reduction,
-                         mutual_likelihood_score)
+from ...gaussian import DiagonalGaussian, check_reduction
 from ...value_check import check_number
 from .clustered_mls import clustered_mls
 from .pairwise_mls import pairwise_mls
 
-# Of a map: more would exceed a CUDA grid, and memory.
-PIXELS_AT_ONCE = 2**18
+# Of a map: what stays in a CPU's cache, what fits into a CUDA grid.
+PIXELS_AT_ONCE = dict(cpu=2**12, cuda=2**18)
 
 
 @MODELS.register_module()
@@ -45,9 +45,11 @@ class MutualLikelihood:
         check_number(
             'similarity.temperature', self.temperature, 0, open_low=True)
 
-    def averaged(self) -> 'MutualLikelihood':
-        """The same, but averaged over D."""
-        return replace(self, reduction='mean')
+    def average(self, scores: Tensor, dims: int) -> Tensor:
+        """Scores averaged over D = ``dims``, without the constant."""
+        if self.reduction == 'mean':
+            return scores
+        return scores / dims + 0.5 * math.log(2 * math.pi)
 
     def score(self, anchors: DiagonalGaussian, keys: DiagonalGaussian,
               index: Tensor) -> Tensor:
@@ -87,16 +89,6 @@ class MutualLikelihood:
                                self.reduction)
         return scores.view(*anchors.mean.shape[:2], -1)
 
-    def score_each_other(self, every: DiagonalGaussian) -> Tensor:
-        """Scores of all pairs of a few Gaussians (C, D): (C, C)."""
-        return mutual_likelihood_score(
-            every.mean[:, None],
-            every.var[:, None],
-            every.mean,
-            every.var,
-            reduction=self.reduction,
-            normalize=self.normalize)
-
     def score_maps(self, embedding: DiagonalGaussian,
                    prototypes: DiagonalGaussian) -> Tensor:
         """Scores of every pixel with every prototype.
@@ -114,11 +106,12 @@ class MutualLikelihood:
             embedding.var.permute(0, 2, 3, 1).reshape(1, -1, dims))
         index = torch.arange(
             len(prototypes.mean), device=embedding.mean.device)[None]
+        amount = PIXELS_AT_ONCE['cuda' if index.is_cuda else 'cpu']
         scores = torch.cat([
             self.score(
                 DiagonalGaussian(mean, var), prototypes, index)
             for mean, var in zip(
-                pixels.mean.split(PIXELS_AT_ONCE, dim=1),
-                pixels.var.split(PIXELS_AT_ONCE, dim=1))
+                pixels.mean.split(amount, dim=1),
+                pixels.var.split(amount, dim=1))
         ], dim=1)
         return scores.view(num, height, width, -1).permute(0, 3, 1, 2)

@@ -3,9 +3,6 @@
 import torch
 from torch import Tensor
 
-from ...gaussian import DiagonalGaussian
-from .similarity import MutualLikelihood
-
 # Scores below it mean the same: like no prototype at all.
 _LOWEST_SCORE = -40.0
 
@@ -23,10 +20,7 @@ def geometric_mean(var: Tensor) -> Tensor:
     return var.log().mean(dim=1, keepdim=True).exp()
 
 
-def effective_variance(embedding: DiagonalGaussian,
-                       prototypes: DiagonalGaussian,
-                       seen: Tensor,
-                       similarity: MutualLikelihood) -> Tensor:
+def effective_variance(scores: Tensor, seen: Tensor) -> Tensor:
     r"""Variance that also grows with the distance from every prototype.
 
     .. math::
@@ -40,17 +34,14 @@ def effective_variance(embedding: DiagonalGaussian,
     prototype coincide it is the geometric mean of the summed variances.
 
     Args:
-        embedding (DiagonalGaussian): Of the pixels, (N, D, h, w).
-        prototypes (DiagonalGaussian): Of the classes, (C, D).
+        scores (Tensor): Averaged over D, of the pixels with the prototypes
+            of the classes, (N, C, h, w).
         seen (Tensor): Which classes have one, bool of shape (C,). If none
             has, all prototypes count.
-        similarity (MutualLikelihood): Gives s, averaged over D whatever its
-            own reduction.
 
     Returns:
         Tensor: Of shape (N, 1, h, w), fp32.
     """
-    score = similarity.averaged().score_maps(embedding, prototypes)
     missing = (~seen & seen.any())[:, None, None]
-    best = score.masked_fill(missing, -torch.inf).amax(dim=1, keepdim=True)
+    best = scores.masked_fill(missing, -torch.inf).amax(dim=1, keepdim=True)
     return (-2 * best.clamp(min=_LOWEST_SCORE)).exp()

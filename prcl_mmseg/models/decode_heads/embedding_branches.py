@@ -88,7 +88,7 @@ class VarianceBranch(nn.Module):
         x = self.norm2(self.conv2(x))
         with torch.autocast(x.device.type, enabled=False):
             x = self.scale * x.float() + self.shift
-            return torch.logaddexp(x, x.new_tensor(self.LOG_EPS)).sigmoid()
+            return torch.logaddexp(x, x.new_full((), self.LOG_EPS)).sigmoid()
 
 
 class FixedVariance(nn.Module):

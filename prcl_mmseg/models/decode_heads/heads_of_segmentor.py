@@ -61,12 +61,22 @@ def make_probabilistic(segmentor: dict, probabilistic_head: dict) -> dict:
             without ``head``.
 
     Raises:
-        ValueError: If no head classifies every pixel.
+        ValueError: If no head classifies every pixel, or one embeds already,
+            with other settings.
     """
     segmentor = copy.deepcopy(segmentor)
     heads = as_list(segmentor['decode_head'])
     classes = [registered_class(head) for head in heads]
     if ProbabilisticDecodeHead in classes:
+        present = heads[classes.index(ProbabilisticDecodeHead)]
+        ignored = [f'{key}={value!r}'
+                   for key, value in probabilistic_head.items()
+                   if key != 'type' and present.get(key) != value]
+        if ignored:
+            raise ValueError(
+                f'a decode head of model.segmentor embeds pixels already, so '
+                f'{", ".join(ignored)} of a contrast would be ignored; set it '
+                'in that head')
         return segmentor
     last = max((index for index, head_class in enumerate(classes)
                 if not issubclass(head_class, PointHead)), default=None)

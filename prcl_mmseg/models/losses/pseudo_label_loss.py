@@ -72,7 +72,11 @@ class PseudoLabelLoss(nn.Module):
         return self.loss_weight * (weight * loss).sum() / num_valid
 
     def update(self, weak: View) -> None:
-        """Let the threshold follow the labeller; once a step, before use."""
+        """Let the threshold follow the labeller.
+
+        It comes before the loss, once in each forward pass: also in one whose
+        gradients are accumulated.
+        """
         self.threshold.update(weak)
 
     def image_weight(self, view: View) -> Tensor:

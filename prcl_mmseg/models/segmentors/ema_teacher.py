@@ -1,13 +1,12 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Iterator
-
 import torch
 from mmengine.model import MomentumAnnealingEMA
 from mmseg.registry import MODELS
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ...value_check import check_number
+from .named_tensors import named_tensors
 
 
 @MODELS.register_module()
@@ -55,7 +54,8 @@ class EMATeacher(MomentumAnnealingEMA):
         steps = int(self.steps)
         weight = max(self.momentum, self.gamma / (self.gamma + steps))
         averaged, sources = [], []
-        for target, source in zip(_tensors(self.module), _tensors(model)):
+        pairs = zip(named_tensors(self.module), named_tensors(model))
+        for (_, target), (_, source) in pairs:
             if not source.is_floating_point():
                 target.copy_(source)
             else:
@@ -65,11 +65,6 @@ class EMATeacher(MomentumAnnealingEMA):
         if averaged and steps % self.interval == 0:
             get_ema_multi_avg_fn(1 - weight)(averaged, sources, None)
         self.steps += 1
-
-
-def _tensors(network: nn.Module) -> Iterator[Tensor]:
-    yield from network.parameters()
-    yield from network.buffers()
 
 
 @torch.no_grad()

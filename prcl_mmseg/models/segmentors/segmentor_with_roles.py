@@ -17,6 +17,7 @@ from ..data_preprocessors import SemiSegDataPreprocessor
 from ..decode_heads import embedding_head, unwrap_heads
 from .ema_teacher import copy_weights
 from .load_check import LoadCheck, learned
+from .named_tensors import named_tensors
 
 
 class SegmentorWithRoles(BaseSegmentor):
@@ -115,7 +116,7 @@ class SegmentorWithRoles(BaseSegmentor):
         """
         if self.teacher is None:
             return
-        names = not_finite(self.student.state_dict())
+        names = not_finite(dict(named_tensors(self.student)))
         if names:
             raise FloatingPointError(
                 'the teacher does not follow a student with NaN or infinite '

@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Any, Dict, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import torch
 from mmengine.model import ModuleDict
@@ -8,6 +8,7 @@ from mmseg.utils import OptSampleList, SampleList
 from torch import Tensor
 
 from ...gaussian import DiagonalGaussian
+from ...value_check import listed
 from ..adaptation import adapt_segmentor
 from ..data_preprocessors import real_pixels
 from ..decode_heads import decode_heads
@@ -124,8 +125,10 @@ class SemiSegmentor(SegmentorWithRoles):
         losses = self.strategy.weigh_supervised(
             own_losses(self.student, output, labeled))
         losses.update(self.strategy(output, views))
-        for term in self.terms.values():
-            losses.update(term(output, views, losses))
+        for name, term in self.terms.items():
+            own = term(output, views, losses)
+            _check_new(own, losses, f'model.terms.{name}')
+            losses.update(own)
         return losses
 
     def labeled_view(self, images: Tensor, data_samples: SampleList) -> View:
@@ -247,6 +250,16 @@ def _check_labeled_alone(terms: ModuleDict) -> None:
                 f'model.terms.{name}=None')
 
 
+def _check_new(names: Iterable[str], known: Iterable[str],
+               where: str) -> None:
+    """What has a name already would be lost."""
+    twice = sorted(set(names) & set(known))
+    if twice:
+        raise ValueError(f'{where} gives {listed(twice)}, as another part of '
+                         'the model does; remove one of the two, or let it '
+                         'use other names')
+
+
 def _build_terms(terms: Dict[str, Optional[dict]],
                  num_classes: int) -> Dict[str, Term]:
     """The terms in their order, but those that read all losses last."""
@@ -254,4 +267,8 @@ def _build_terms(terms: Dict[str, Optional[dict]],
         name: MODELS.build(cfg, default_args=dict(num_classes=num_classes))
         for name, cfg in terms.items() if cfg is not None
     }
+    maps: List[str] = []
+    for name, term in built.items():
+        _check_new(term.map_names, maps, f'model.terms.{name}')
+        maps += term.map_names
     return dict(sorted(built.items(), key=lambda item: item[1].reads_losses))

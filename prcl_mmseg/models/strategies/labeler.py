@@ -50,7 +50,9 @@ class Labeler:
                 f'strategy.labeler.network={self.network!r}, but the model '
                 f'has {model.roles} only; use one of these, or set '
                 "model.teacher=dict(type='EMATeacher')")
-        if self.prototype_weight and self.prototypes not in model.terms:
+        speaking = [name for name, term in model.terms.items()
+                    if hasattr(term, 'log_posterior')]
+        if self.prototype_weight and self.prototypes not in speaking:
             raise ValueError(
                 f'strategy.labeler.prototype_weight={self.prototype_weight}, '
                 f'but there is no term {self.prototypes!r} with prototypes; '

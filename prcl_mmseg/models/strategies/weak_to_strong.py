@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from mmseg.registry import MODELS
 from mmseg.utils import SampleList
@@ -67,15 +67,15 @@ class WeakToStrong(Strategy):
                     f'strategy.feature_perturbation.views={sorted(missing)} '
                     f'are no views; strategy.views are {list(self.weights)}')
 
+    @property
+    def view_names(self) -> List[str]:
+        """list[str]: 'labeled' and the names in ``views``."""
+        return ['labeled', *self.weights]
+
     def check(self, model: nn.Module) -> None:
         """Raise ValueError if who labels or a view of a term is lacking."""
+        super().check(model)
         self.labeler.check(model)
-        known = ['labeled', *self.weights]
-        for name, term in model.terms.items():
-            views = getattr(term, 'views', None)
-            if views is not None and not (views and set(views) <= set(known)):
-                raise ValueError(f'{name}.views={views} are not among the '
-                                 f'views {known}; use some of these')
 
     def make_views(self, model: nn.Module, images: Tensor,
                    data_samples: SampleList) -> Dict[str, View]:

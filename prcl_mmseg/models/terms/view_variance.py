@@ -125,9 +125,10 @@ class ViewVariance(Term):
             valid = view.labeled[grid]
             # What has no label may have no origin.
             origin = view.maps['origin'][grid].where(valid[:, None], 0)
-            disagreement = self._disagreement(output, view, images[name])
-            parts.append((log_odds[tuple(origin.unbind(1))],
-                          disagreement[grid], valid))
+            disagreement = self._disagreement(output, view, images[name],
+                                              grid)
+            parts.append((log_odds[tuple(origin.unbind(1))], disagreement,
+                          valid))
         expected, seen, valid = (
             torch.cat([part.flatten() for part in each])
             for each in zip(*parts))
@@ -169,9 +170,9 @@ class ViewVariance(Term):
 
     @torch.no_grad()
     def _disagreement(self, output: NetworkOutput, view: View,
-                      images: slice) -> Tensor:
-        """1 - p(ŷ) of what the student says of a view, (N, H, W)."""
-        seg_logits = output.logits_at(view.label.shape[1:], [images])
-        label = view.label.where(view.labeled, 0)
+                      images: slice, grid: tuple) -> Tensor:
+        """1 - p(ŷ) of what the student says of a view, at pixels of a grid."""
+        seg_logits = output.logits_at(view.label.shape[1:], [images])[grid]
+        label = view.label.where(view.labeled, 0)[grid]
         return 1 - F.cross_entropy(
             seg_logits, label, reduction='none').neg().exp()

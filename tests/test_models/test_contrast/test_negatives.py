@@ -98,7 +98,8 @@ def test_pixels_are_drawn_by_class_then_uniformly(shared):
     scene, classes = make_scene(), torch.tensor([0, 4])
     source = PixelNegatives(2000 if shared else 50, shared=shared)
     source.score(make_anchors(2, 40), classes, scene)
-    keys, index = calls[0]
+    # Before it, prototypes met each other.
+    keys, index = calls[1]
     assert keys.mean is scene.pixels.mean
     drawn = index.reshape(2, -1)
     assert drawn.shape[1] == 2000
@@ -118,7 +119,7 @@ def test_each_anchor_has_negatives_of_its_own_unless_shared():
         calls.clear()
         scores = PixelNegatives(
             30, shared=shared).score(anchors, classes, scene).score
-        index = calls[0][1]
+        index = calls[1][1]
         assert index.shape == (groups, 30)
         if shared:
             index = index.repeat_interleave(40, dim=0)
@@ -160,7 +161,7 @@ def test_pixel_negatives_need_pixels_in_the_batch():
         assert source.candidates(scene).all()
     torch.manual_seed(0)
     PixelNegatives(500).score(make_anchors(1, 2), torch.tensor([2]), scene)
-    assert make_label()[0][calls[0][1]].ne(2).all()
+    assert make_label()[0][calls[1][1]].ne(2).all()
 
 
 def test_every_other_prototype_is_a_negative_once():
@@ -259,7 +260,7 @@ def test_a_source_of_ones_own_can_be_named_in_the_config():
 
         def score(self, anchors, classes, scene):
             key = DiagonalGaussian(torch.zeros(1, DIMS), torch.ones(1, DIMS))
-            return NegativeScores(
+            return NegativeScores.once_each(
                 scene.similarity.score(anchors, key, classes[:, None] * 0))
 
     try:

@@ -7,6 +7,7 @@ from mmseg.registry import MODELS
 
 from prcl_mmseg.gaussian import DiagonalGaussian, mutual_likelihood_score
 from prcl_mmseg.models import MutualLikelihood
+from prcl_mmseg.models.contrast.similarity import PIXELS_AT_ONCE
 
 
 def gaussian(*shape: int) -> DiagonalGaussian:
@@ -60,21 +61,9 @@ def test_groups_meet_clusters(similarity):
         atol=1e-4)
 
 
-def test_few_meet_each_other(similarity):
-    every = gaussian(4, 6)
-    scores = similarity.score_each_other(every)
-    assert scores.shape == (4, 4)
-    torch.testing.assert_close(scores, scores.T)
-    one, other = every[1], every[3]
-    torch.testing.assert_close(
-        scores[1, 3],
-        direct(similarity, one.mean, one.var, other.mean, other.var))
-
-
 @pytest.mark.parametrize('at_once', [5, 2**18])
 def test_maps_meet_all_prototypes(similarity, monkeypatch, at_once):
-    monkeypatch.setattr(
-        'prcl_mmseg.models.contrast.similarity.PIXELS_AT_ONCE', at_once)
+    monkeypatch.setitem(PIXELS_AT_ONCE, 'cpu', at_once)
     pixels, prototypes = gaussian(2, 6, 4, 3), gaussian(5, 6)
     scores = similarity.score_maps(pixels, prototypes)
     assert scores.shape == (2, 5, 4, 3)
@@ -87,9 +76,14 @@ def test_maps_meet_all_prototypes(similarity, monkeypatch, at_once):
                        prototypes.var))
 
 
-def test_averaging_keeps_the_rest(similarity):
-    assert similarity.averaged() == MutualLikelihood(
-        similarity.normalize, 'mean', similarity.temperature)
+def test_average_over_the_dimensions(similarity):
+    one, other = gaussian(4, 6), gaussian(4, 6)
+    scores = direct(similarity, one.mean, one.var, other.mean, other.var)
+    torch.testing.assert_close(
+        similarity.average(scores, 6),
+        mutual_likelihood_score(
+            one.mean, one.var, other.mean, other.var, reduction='mean',
+            normalize=similarity.normalize))
 
 
 def test_it_is_bayes_rule_by_default_and_does_not_change():

@@ -25,15 +25,23 @@ def test_means():
     assert geometric_mean(var).item() == pytest.approx(2)
 
 
+def summarize(similarity: MutualLikelihood, pixels: DiagonalGaussian,
+              prototypes: DiagonalGaussian,
+              seen: torch.Tensor) -> torch.Tensor:
+    scores = similarity.score_maps(pixels, prototypes)
+    return effective_variance(
+        similarity.average(scores, pixels.mean.shape[1]), seen)
+
+
 @pytest.mark.parametrize('reduction', ['sum', 'mean'])
 @pytest.mark.parametrize('normalize', [True, False])
 def test_effective_variance_follows_the_best_score(normalize, reduction):
     """The one averaged over D, without τ, however the contrast scores."""
     pixels, prototypes = make_pixels()
     mean, var = pixels.mean, pixels.var
-    result = effective_variance(
-        pixels, prototypes, torch.tensor([True, False, True]),
-        MutualLikelihood(normalize, reduction, temperature=3.0))
+    result = summarize(
+        MutualLikelihood(normalize, reduction, temperature=3.0), pixels,
+        prototypes, torch.tensor([True, False, True]))
     assert result.shape == (2, 1, 4, 3)
     for image in range(2):
         for y in range(4):
@@ -50,10 +58,10 @@ def test_effective_variance_on_a_prototype_and_far_away():
     prototypes = DiagonalGaussian(torch.ones(1, 4), torch.full((1, 4), 0.3))
     mean = torch.stack([torch.ones(4), torch.full((4, ), 1e4)], -1)
     var = torch.full((4, 2), 0.2)
-    near, far = effective_variance(
+    near, far = summarize(
+        MutualLikelihood(normalize=False),
         DiagonalGaussian(mean.view(1, 4, 1, 2), var.view(1, 4, 1, 2)),
-        prototypes, torch.tensor([True]),
-        MutualLikelihood(normalize=False)).flatten()
+        prototypes, torch.tensor([True])).flatten()
     assert near.item() == pytest.approx(0.5)
     assert far.isfinite() and far > 1e20
 
@@ -61,8 +69,8 @@ def test_effective_variance_on_a_prototype_and_far_away():
 def test_effective_variance_before_any_prototype():
     pixels, _ = make_pixels()
     start = DiagonalGaussian(torch.zeros(3, 5), torch.ones(3, 5))
-    result = effective_variance(pixels, start,
-                                torch.zeros(3).bool(), MutualLikelihood())
+    result = summarize(MutualLikelihood(), pixels, start,
+                       torch.zeros(3).bool())
     assert result.isfinite().all()
 
 

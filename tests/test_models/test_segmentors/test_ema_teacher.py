@@ -119,11 +119,30 @@ def test_steps_between_updates_leave_the_weights_alone():
     assert moved == [True, False, False, True, False, False, True]
 
 
-def test_integer_buffers_outside_the_state_dict_are_copied():
-    """Such as the position indices of Swin in timm."""
+def test_constants_outside_the_state_dict_stay():
+    """Such as CLIP's mask: the average of two infinities would be NaN."""
+    mask = torch.full((3, 3), -torch.inf).triu(1)
     student = nn.Linear(2, 2)
-    student.register_buffer('index', torch.arange(3), persistent=False)
+    student.register_buffer('mask', mask, persistent=False)
     teacher = EMATeacher(student)
-    student.index = student.index + 1
+    for _ in range(3):
+        teacher.update_parameters(student)
+    assert teacher.module.mask.equal(mask)
+
+
+def test_shared_weights_move_once():
+    student = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    student[1].weight = student[0].weight
+    teacher = EMATeacher(student, momentum=0.25)
     teacher.update_parameters(student)
-    assert teacher.module.index.tolist() == [1, 2, 3]
+    with torch.no_grad():
+        student[0].weight.add_(1)
+    before = teacher.module[0].weight.clone()
+    teacher.update_parameters(student)
+    teacher.update_parameters(student)
+    teacher.update_parameters(student)
+    gap = (student[0].weight - teacher.module[0].weight).detach().mean()
+    # Weights of the student are 1/2, 1/3, 1/4 in these steps.
+    assert float(gap) == pytest.approx(1 / 2 * 2 / 3 * 3 / 4)
+    assert not before.equal(teacher.module[0].weight)
+    assert teacher.module[1].weight is teacher.module[0].weight

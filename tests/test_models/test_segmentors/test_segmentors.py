@@ -325,6 +325,18 @@ def test_roles():
      'strategy.views.strong=.*wieght'),
     ('fixmatch', dict(strategy=dict(views=dict(labeled=dict()))),
      'strategy.views.labeled'),
+    ('prcl', dict(strategy=dict(labeler=dict(prototype_weight=1.,
+                                             prototypes='health'))),
+     "no term 'health' with prototypes"),
+    ('mean_teacher', dict(terms=dict(a=dict(type='ViewVariance'),
+                                     b=dict(type='ViewVariance'))),
+     'model.terms.b gives pred_view_variance, as another part'),
+    ('prcl', dict(segmentor=tiny.segmentor(decode_head=dict(
+        type='ProbabilisticDecodeHead', embed_dims=5,
+        head=tiny.fcn_head()))), 'embeds pixels already.*embed_dims=6'),
+    ('supervised', dict(terms=dict(contrast=dict(
+        type='PrototypeContrast', views=('labeled', 'strong')))),
+     "model.terms.contrast.views=.*'strong'"),
 ])
 def test_bad_settings_are_named(name, settings, message):
     with pytest.raises(ValueError, match=message):

@@ -287,6 +287,14 @@ class SumOfLosses(Term):
         return dict(names=torch.tensor(float(len(losses))))
 
 
+def test_no_loss_replaces_another():
+    model = build(
+        'prcl_unimatch_v2',
+        terms=dict(a=dict(type='SumOfLosses'), b=dict(type='SumOfLosses')))
+    with pytest.raises(ValueError, match='model.terms.b gives names'):
+        model.loss(*batch())
+
+
 def test_terms_that_read_losses_come_last():
     model = build(
         'prcl_unimatch_v2', terms=dict(mine=dict(type='SumOfLosses')))

@@ -55,7 +55,7 @@ class Building(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What is built is called so."""
+        """str: The name of the class or function that builds it."""
         return getattr(self.kind, '__name__', str(self.kind))
 
 
@@ -84,7 +84,7 @@ def explain_build_errors(cfg: Config) -> Iterator[None]:
 
 
 def _check_train_loader(error: Exception) -> None:
-    """Epochs without a batch are what schedules of no length come from."""
+    """An epoch without a batch makes schedules fail, so say that first."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         runner = frame.f_locals.get('self')
         if isinstance(runner, Runner):

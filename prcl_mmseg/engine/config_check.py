@@ -231,7 +231,7 @@ def _check_workers(key: str, loader: dict) -> None:
 
 
 def _check_schedule(cfg: Config) -> None:
-    """What iterations never reach."""
+    """Refuse what would begin after the last iteration."""
     loop = cfg.train_cfg
     by_iteration = loop.get('type') == 'IterBasedTrainLoop' or loop.get(
         'by_epoch') is False

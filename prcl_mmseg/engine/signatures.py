@@ -52,7 +52,7 @@ def misfits(kind: Any, settings: dict,
                 if item.default is not None and item.default is not item.empty
             })
             hints.update(get_type_hints(function))
-        except Exception:  # Of another package, and it may be anything.
+        except Exception:  # Annotations of other packages may fail anyhow.
             continue
     for name, value in settings.items():
         hint = hints.get(name, Any)

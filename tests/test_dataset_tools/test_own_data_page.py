@@ -125,6 +125,26 @@ def test_every_step_works(project, run_tool, monkeypatch):
     assert len(losses) == 4
 
 
+def test_images_of_their_own_are_scored(project):
+    values, config = blocks('py')
+    shutil.copy('configs/_base_/datasets/custom_semi.py', 'my_data.py')
+    set_values(project / 'my_data.py', values)
+    change, = re.findall(r'^```\n(test_dataloader = .*?)^```', PAGE,
+                         re.DOTALL | re.MULTILINE)
+    (project / 'my_config.py').write_text(config + change)
+    data = project / 'data/my_data'
+    for folder, names in (('images', ('test_images', '.jpg')),
+                          ('masks', ('test_masks', '.png'))):
+        (data / names[0]).mkdir()
+        shutil.copy(data / f'{folder}/im1{names[1]}', data / names[0])
+    cfg = Config.fromfile('my_config.py')
+    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    info, = (dataset.get_data_info(index) for index in range(len(dataset)))
+    assert info['img_path'].endswith('my_data/test_images/im1.jpg')
+    assert info['seg_map_path'].endswith('my_data/test_masks/im1.png')
+    assert cfg.val_dataloader.dataset.ann_file == 'splits/my_data/val.txt'
+
+
 def recipes() -> list:
     rows = re.findall(r'^\| ([^|]+) \| (`[^|]+) \|$', PAGE, re.MULTILINE)
     rows = [(name, re.findall(r'`(\w+ = [^`]+)`', text))

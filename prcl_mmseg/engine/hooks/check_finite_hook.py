@@ -16,7 +16,7 @@ from .after_step_hook import AfterStepHook
 from .unwrap import unwrap_model
 
 _CURE = ('Lower `optim_wrapper.optimizer.lr`, or set '
-         '`optim_wrapper.clip_grad=dict(max_norm=1.0)`')
+         '`optim_wrapper.clip_grad.max_norm=1.0`')
 
 
 @HOOKS.register_module()
@@ -86,7 +86,7 @@ class CheckFiniteHook(AfterStepHook):
         if self._skipped == 0:
             numbers.update(_trained(runner))
         names = not_finite(numbers)
-        # A bad loss is the cause of bad weights.
+        # Name the losses if one is bad: bad weights follow from it.
         faults = [
             f'{name}={float(numbers[name]):g}' for name in names
             if name in losses

@@ -90,7 +90,7 @@ class CheckpointHook(MMEngineCheckpointHook):
         self._remove(outdated)
 
     def _outdated_by(self, runner: Runner, step: int) -> List[str]:
-        """Keep count of the checkpoints, as far as there is a limit."""
+        """Checkpoints that exceed ``max_keep_ckpts`` once this is saved."""
         if self.max_keep_ckpts <= 0 or step in self.keep_ckpt_ids:
             return []
         outdated = []

@@ -14,7 +14,7 @@ from ..data_preprocessors import real_pixels
 from ..decode_heads import decode_heads
 from ..strategies import Strategy
 from ..structures import IGNORE_INDEX, NetworkOutput, View
-from ..terms import Term
+from ..terms import Term, check_views
 from .modes import evaluating
 from .network_pass import own_losses, predict_logits, run_network
 from .prediction import predict_with_maps
@@ -248,6 +248,7 @@ def _check_labeled_alone(terms: ModuleDict) -> None:
                 'of unlabelled images, but model.strategy is None; give a '
                 "strategy such as dict(type='WeakToStrong'), or set "
                 f'model.terms.{name}=None')
+    check_views(terms, ['labeled'])
 
 
 def _check_new(names: Iterable[str], known: Iterable[str],

@@ -52,7 +52,16 @@ class FeaturePerturbation(nn.Module, metaclass=ABCMeta):
     @abstractmethod
     def draw(self, num: int, channels: int,
              device: torch.device) -> Sequence[Tensor]:
-        """Draw the factors of the perturbed views, each (num, channels)."""
+        """Draw the factors of the perturbed views.
+
+        Args:
+            num (int): Images of each view.
+            channels (int): Channels of the features.
+            device (torch.device): Of the factors.
+
+        Returns:
+            Sequence[Tensor]: One (num, channels) for each of ``views``.
+        """
 
     def _factors(self, sizes: Dict[str, int], channels: int,
                  device: torch.device) -> Tensor:

@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 from mmengine.model import BaseModule
 from mmseg.utils import SampleList
@@ -17,20 +17,8 @@ class Strategy(BaseModule):
     dict(type=...))``.
     """
 
-    @property
-    def view_names(self) -> List[str]:
-        """list[str]: The views of a step, 'labeled' first."""
-        return ['labeled']
-
     def check(self, model: nn.Module) -> None:
-        """Raise ValueError if the model does not go with the strategy."""
-        known = self.view_names
-        for name, term in model.terms.items():
-            views = getattr(term, 'views', None)
-            if views is not None and not (views and set(views) <= set(known)):
-                raise ValueError(
-                    f'model.terms.{name}.views={views} are not among the '
-                    f'views {known}; use some of these')
+        """Raise ValueError if the model lacks what the strategy needs."""
 
     def make_views(self, model: nn.Module, images: Tensor,
                    data_samples: SampleList) -> Dict[str, View]:

@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
 from mmseg.registry import MODELS
 from mmseg.utils import SampleList
@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ...value_check import check_number
 from ..structures import NetworkOutput, View, image_slices
+from ..terms import check_views
 from .strategy import Strategy
 
 
@@ -67,15 +68,10 @@ class WeakToStrong(Strategy):
                     f'strategy.feature_perturbation.views={sorted(missing)} '
                     f'are no views; strategy.views are {list(self.weights)}')
 
-    @property
-    def view_names(self) -> List[str]:
-        """list[str]: 'labeled' and the names in ``views``."""
-        return ['labeled', *self.weights]
-
     def check(self, model: nn.Module) -> None:
         """Raise ValueError if who labels or a view of a term is lacking."""
-        super().check(model)
         self.labeler.check(model)
+        check_views(model.terms, ['labeled', *self.weights])
 
     def make_views(self, model: nn.Module, images: Tensor,
                    data_samples: SampleList) -> Dict[str, View]:

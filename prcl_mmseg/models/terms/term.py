@@ -1,6 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from abc import ABCMeta, abstractmethod
-from typing import Dict, Optional, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -110,3 +110,18 @@ class Term(BaseModule, metaclass=ABCMeta):
         """
         raise NotImplementedError(
             f'{type(self).__name__} does not tell how sure labels are')
+
+
+def check_views(terms: Dict[str, Term], known: Sequence[str]) -> None:
+    """Raise ValueError if a term's ``views`` names one that never comes.
+
+    Args:
+        terms (dict[str, Term]): The terms by name.
+        known (Sequence[str]): Names of the views of a step.
+    """
+    for name, term in terms.items():
+        views = getattr(term, 'views', None)
+        if views is not None and not (views and set(views) <= set(known)):
+            raise ValueError(
+                f'model.terms.{name}.views={views} are not among the views '
+                f'{known}; use some of these')

@@ -486,6 +486,16 @@ LINES = [
     ('save_best_of_another_metric', 'val_evaluator = dict(type="IoUMetric", '
      'iou_metrics=["mDice"])\ndefault_hooks["checkpoint"]["save_best"] = '
      '"mIoU"', 'save_best', 'mIoU', 'mDice'),
+    ('save_best_without_the_prefix', 'val_evaluator = dict(type="IoUMetric", '
+     'iou_metrics=["mIoU"], prefix="val")\n'
+     'default_hooks["checkpoint"]["save_best"] = "mIoU"', 'save_best',
+     "'mIoU'", 'val/mIoU'),
+    ('save_best_of_no_teacher', 'model["teacher"] = None\n'
+     'default_hooks["checkpoint"]["save_best"] = "teacher/mIoU"', 'save_best',
+     "'teacher/mIoU'", 'student/mIoU'),
+    ('stop_early_by_nothing', 'custom_hooks = [*_base_.custom_hooks, '
+     'dict(type="EarlyStoppingHook", monitor="miou")]',
+     'monitor', "'miou'", "'mIoU'"),
     ('transposed_types', 'optim_wrapper = dict(_delete_=True, type="SGD", '
      'lr=0.1)', 'optim_wrapper', 'SGD', 'OptimWrapper'),
 ]

@@ -43,7 +43,7 @@ from prcl_mmseg.models.segmentors.image_channels import (  # noqa: E402
 from prcl_mmseg.models.structures.nested import leaves  # noqa: E402
 from prcl_mmseg.prediction import (  # noqa: E402
     PARTS, PredictionFiles, PredictionTable, check_class_names,
-    check_same_run, output_names)
+    check_same_run, output_names, remove_predictions)
 
 
 def parse_args() -> tuple:
@@ -75,7 +75,7 @@ def parse_args() -> tuple:
     parser.add_argument(
         '--overwrite',
         action='store_true',
-        help='predict images again that an earlier run predicted')
+        help='delete what an earlier run predicted, and begin anew')
     args = parser.parse_args()
     if not osp.isdir(args.folder):
         parser.error(f'{args.folder!r} is no folder; give the one of the '
@@ -113,9 +113,7 @@ def begin(out: Path, args: argparse.Namespace, cfg: Config) -> None:
     """Make the folder, and refuse it if another run's results are there."""
     out.mkdir(parents=True, exist_ok=True)
     if args.overwrite:
-        # What tells that images are done; their files are replaced.
-        for name in ('predictions.json', 'predictions.csv'):
-            (out / name).unlink(missing_ok=True)
+        remove_predictions(out)
     pipeline = cfg.tta_pipeline if args.tta else pipeline_of_test(cfg)
     setting = json.dumps([cfg.model, pipeline], default=str, sort_keys=True)
     check_same_run(out, dict(
@@ -174,7 +172,8 @@ def run(args: argparse.Namespace, cfg: Config) -> None:
               'predicted before')
     loader = DataLoader(
         Subset(dataset, rest), args.batch_size, collate_fn=list,
-        num_workers=cfg.get('test_dataloader', {}).get('num_workers', 0))
+        num_workers=(cfg.get('test_dataloader') or {}).get(
+            'num_workers', 0))
     bar, done = ProgressBar(len(rest)), 0
     for items in loader:
         table.append([

@@ -6,7 +6,7 @@ import pickle
 import re
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Dict, Sequence
 
 import numpy as np
 import torch
@@ -131,6 +131,8 @@ def _trusted() -> bool:
 def _allow_what_mmengine_stores() -> None:
     """Checkpoints written with numpy 1 and numpy 2 are both accepted."""
     from mmengine.logging import HistoryBuffer
+    from mmengine.optim.scheduler.param_scheduler import \
+        OneCycleParamScheduler
     from mmengine.runner import checkpoint
     from mmengine.utils import digit_version
     core = getattr(np, '_core', None) or np.core
@@ -140,10 +142,13 @@ def _allow_what_mmengine_stores() -> None:
         for kind in ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2',
                      'u4', 'u8', '?', 'U1', 'S1')
     ]
+    resolver = _method_resolver({
+        HistoryBuffer: ('min', 'max', 'current', 'mean'),
+        OneCycleParamScheduler: ('_annealing_cos', '_annealing_linear')
+    })
     torch.serialization.add_safe_globals([
-        HistoryBuffer,
-        _method_resolver(HistoryBuffer), slice, np.ndarray, np.dtype,
-        *builders, *dtypes
+        HistoryBuffer, OneCycleParamScheduler, resolver, slice, np.ndarray,
+        np.dtype, *builders, *dtypes
     ])
     # Numpy 2 renamed numpy.core, and a checkpoint has the name of its day.
     # Before torch 2.6 names couldn't be given.
@@ -157,15 +162,18 @@ def _allow_what_mmengine_stores() -> None:
         checkpoint.get_torch_safe_globals = lambda: []
 
 
-def _method_resolver(owner: type) -> Callable:
-    """What pickles get for ``getattr``: methods of one class, nothing else.
+def _method_resolver(methods: Dict[type, Sequence[str]]) -> Callable:
+    """What pickles get for ``getattr``: some methods, nothing else.
 
-    Pickle writes a method, as history buffers have them, as getattr(class,
-    name). The real getattr reaches everything from anything.
+    Pickle writes a method, as history buffers and schedulers have them, as
+    getattr(class, name). The real getattr reaches everything from anything.
+
+    Args:
+        methods (dict[type, Sequence[str]]): Names of the methods by class.
     """
 
     def resolve(instance: Any, name: str) -> Any:
-        if instance is owner and name in ('min', 'max', 'current', 'mean'):
+        if isinstance(instance, type) and name in methods.get(instance, ()):
             return getattr(instance, name)
         raise pickle.UnpicklingError(
             f'GLOBAL getattr of {name!r} is not allowed in a checkpoint')

@@ -146,8 +146,11 @@ def plain_config(cfg: Config, list_file: str) -> PlainConfig:
 def _take_over_test(cfg: Config, plain: dict, list_file: str,
                     left_out: List[str]) -> None:
     loader = copy.deepcopy(cfg.test_dataloader)
+    # Of a wrapper such as ConcatDataset, that of the first data set.
+    pipeline = next(part['pipeline'] for part in config_dicts(loader.dataset)
+                    if 'pipeline' in part)
     own = own_types(loader.get('sampler'), DATA_SAMPLERS) + _own_types(
-        loader.dataset.get('pipeline'), TRANSFORMS)
+        pipeline, TRANSFORMS)
     try:
         if own:
             raise NoPlainDataset(f'it uses {", ".join(own)} of {OWN_PACKAGE}')
@@ -157,8 +160,7 @@ def _take_over_test(cfg: Config, plain: dict, list_file: str,
         # mmseg's inferencer reads the pipeline from here.
         if not own:
             plain['test_dataloader'] = dict(
-                dataset=dict(
-                    type='BaseSegDataset', pipeline=loader.dataset.pipeline))
+                dataset=dict(type='BaseSegDataset', pipeline=pipeline))
         plain.pop('test_cfg', None)
         return
     metrics = cfg.get('test_evaluator')

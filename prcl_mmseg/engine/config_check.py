@@ -246,8 +246,10 @@ def _check_schedule(cfg: Config) -> None:
     if isinstance(schedulers, dict):
         schedulers = [schedulers]
     for index, item in enumerate(schedulers):
+        # ReduceOnPlateau steps after validations, whatever the loop counts.
         if isinstance(item, dict) and item.get('by_epoch', True) and \
-                not item.get('convert_to_iter_based'):
+                not item.get('convert_to_iter_based') and \
+                'ReduceOnPlateau' not in str(item.get('type')):
             raise ValueError(
                 f'param_scheduler.{index}.by_epoch=True, which is also its '
                 'default: a training by iterations ends before its first '

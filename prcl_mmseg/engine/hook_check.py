@@ -92,13 +92,14 @@ def _hooks(cfg: Config) -> Dict[str, dict]:
 
 def _check_save_best(cfg: Config, key: str, hook: dict) -> None:
     """The score to choose checkpoints by must be one of the evaluator's."""
-    best = hook.get('save_best')
     scores = _scores(cfg)
-    for name in [best] if isinstance(best, str) else best or []:
-        if scores and name != 'auto' and name.split('/')[-1] not in scores:
-            raise ValueError(
-                f'{key}.save_best={name!r} is no score of val_evaluator; '
-                f'{did_you_mean(name, scores)}')
+    for setting in ('save_best', 'monitor'):
+        names = hook.get(setting) or []
+        for name in [names] if isinstance(names, str) else names:
+            if scores and name != 'auto' and name not in scores:
+                raise ValueError(
+                    f'{key}.{setting}={name!r} is no score of the '
+                    f'validation; {did_you_mean(name, scores)}')
 
 
 def _scores(cfg: Config) -> List[str]:
@@ -114,10 +115,25 @@ def _scores(cfg: Config) -> List[str]:
         if not wanted:
             raise ValueError(f'val_evaluator.iou_metrics={wanted!r}: nothing '
                              f'would be scored; use some of {list(SCORES)}')
+        prefix = f'{metric["prefix"]}/' if metric.get('prefix') else ''
         for name in [wanted] if isinstance(wanted, str) else wanted:
             if name not in SCORES:
                 raise ValueError(
                     f'val_evaluator.iou_metrics={wanted!r}: {name!r} is not '
                     f'known; use some of {list(SCORES)}')
-            scores += [*SCORES[name], 'aAcc']
-    return scores
+            scores += [prefix + score for score in (*SCORES[name], 'aAcc')]
+    return scores + _scores_of_roles(cfg, scores)
+
+
+def _scores_of_roles(cfg: Config, scores: List[str]) -> List[str]:
+    """What TeacherStudentValLoop adds to the scores."""
+    if 'TeacherStudentValLoop' not in str((cfg.get('val_cfg') or {}).get(
+            'type')):
+        return []
+    roles = ['student']
+    if cfg.model.get('teacher') is not None:
+        roles += ['teacher']
+    names = [f'{role}/{score}' for role in roles for score in scores]
+    if len(roles) == 2 and 'mIoU' in scores:
+        names.append('better/mIoU')
+    return names

@@ -17,6 +17,8 @@ PARTS = dict(
     masks='class numbers, PNG',
     overlays='classes painted over the image, JPEG',
     maps='maps of the model such as σ², TIFF of 32-bit floats')
+_ENDINGS = dict(masks='.png', overlays='.jpg')
+_MAP_ENDING = '.tiff'
 _LARGEST_OVERLAY = 1024
 _SHARE = 'share_'
 
@@ -75,12 +77,13 @@ class PredictionFiles:
             probability of the predicted class, a map's column its mean, and
             a class's column its share of the pixels.
         """
-        label = sample.pred_sem_seg.data[0].cpu().numpy()
+        # Of a one-channel head it is a float.
+        label = sample.pred_sem_seg.data[0].long().cpu().numpy()
         if 'masks' in self.parts:
             kind = np.uint8 if len(self.classes) <= 256 else np.uint16
-            self._encode('masks', name, '.png', label.astype(kind))
+            self._encode('masks', name, label.astype(kind))
         if 'overlays' in self.parts:
-            self._encode('overlays', name, '.jpg',
+            self._encode('overlays', name,
                          self._overlay(sample.img_path, label)[..., ::-1])
         count = np.bincount(label.ravel(), minlength=len(self.classes))
         confidence = max_softmax(sample.seg_logits.data).double().mean()
@@ -90,7 +93,7 @@ class PredictionFiles:
             values = sample.get(key).data[0].float().cpu().numpy()
             row[part] = f'{values.mean(dtype=np.float64):.6g}'
             if 'maps' in self.parts:
-                self._encode(part, name, '.tiff', values)
+                self._encode(part, name, values)
         for number, title in enumerate(self.classes):
             row[f'{_SHARE}{title}'] = f'{count[number] / label.size:.6g}'
         return row
@@ -103,10 +106,30 @@ class PredictionFiles:
         return paint_overlay(image, label.astype(int), self.classes,
                              self.palette)
 
-    def _encode(self, part: str, name: str, ending: str,
-                picture: np.ndarray) -> None:
+    def _encode(self, part: str, name: str, picture: np.ndarray) -> None:
+        ending = _ENDINGS.get(part, _MAP_ENDING)
         path = self.folder / part / f'{name}{ending}'
         path.parent.mkdir(parents=True, exist_ok=True)
         _, data = cv2.imencode(ending, picture)
         with whole_file(path) as file:
             file.write(data.tobytes())
+
+
+def remove_predictions(folder: Path) -> None:
+    """Delete what a run wrote into its folder, and nothing else.
+
+    Args:
+        folder (Path): Of a :class:`PredictionFiles` and its table.
+    """
+    table = folder / 'predictions.csv'
+    maps: List[str] = []
+    if table.exists():
+        with table.open(encoding='utf-8', newline='') as file:
+            columns = next(csv.reader(file), [])
+        maps = [name for name in columns if not name.startswith(_SHARE)]
+    for part in (*_ENDINGS, *maps):
+        ending = _ENDINGS.get(part, _MAP_ENDING)
+        for path in (folder / part).rglob(f'*{ending}'):
+            path.unlink()
+    for name in ('predictions.json', 'predictions.csv', 'classes.csv'):
+        (folder / name).unlink(missing_ok=True)

@@ -268,6 +268,55 @@ def test_coco(photographs, run_tool, tmp_path):
 COLORS = dict(sky=(70, 130, 180), road=(128, 64, 128), edge=(224, 224, 192))
 
 
+TRIANGLE = [10, 10, 30, 10, 20, 30]
+COCO_FAULTS = {
+    "'d'": lambda told: told['annotations'][0].update(image_id='d'),
+    'has the id 7 twice': lambda told: told['images'][1].update(id=7),
+    'has the id 3 twice': lambda told: told['categories'][1].update(id=3),
+    'annotation 0 lacks 9':
+    lambda told: told['annotations'][0].update(category_id=9),
+    "image 7 lacks 'width'": lambda told: told['images'][0].pop('width'),
+    'annotation 0 is damaged: [10, 10, 30, 30] is no polygon':
+    lambda told: told['annotations'][0].update(
+        segmentation=[[10, 10, 30, 30]]),
+    'annotation 0 is damaged: 10 is no polygon':
+    lambda told: told['annotations'][0].update(segmentation=TRIANGLE),
+    'is no number': lambda told: told['annotations'][0].update(
+        segmentation=[[*TRIANGLE[:5], None]]),
+    'of an image of 5x4 pixels': lambda told: told['annotations'][0].update(
+        segmentation=dict(size=[4, 5], counts='4`0')),
+    'has no annotations, categories, images': lambda told: told.clear(),
+}
+
+
+@pytest.mark.parametrize('words', COCO_FAULTS)
+def test_faults_of_coco_files_are_named(photographs, run_tool, tmp_path,
+                                        words):
+    pytest.importorskip('pycocotools')
+    path = coco(photographs, [dict(image_id=7, category_id=3,
+                                   segmentation=[TRIANGLE])])
+    told = json.loads(path.read_text())
+    COCO_FAULTS[words](told)
+    path.write_text(json.dumps(told))
+    result = run_tool('to_masks.py', 'coco', path, '--images', photographs,
+                      '--rest', 'ground', '--out', tmp_path / 'out')
+    assert result.failed and words in result.error, result.error
+    assert str(path) in result.error
+
+
+def test_linked_images(photographs, run_tool, tmp_path):
+    pytest.importorskip('pycocotools')
+    elsewhere = tmp_path / 'elsewhere'
+    elsewhere.mkdir()
+    (photographs / 'a.jpg').rename(elsewhere / 'a.jpg')
+    (photographs / 'a.jpg').symlink_to(elsewhere / 'a.jpg')
+    write_labelme(photographs, 'a.jpg', [shape('car', CAR)])
+    result = run_tool('to_masks.py', 'labelme', photographs, '--rest', 'void',
+                      '--out', tmp_path / 'out')
+    assert not result.failed, result.error
+    assert read(tmp_path / 'out/masks/a.png').shape == SIZE
+
+
 @pytest.fixture
 def painted(photographs, tmp_path) -> Path:
     folder = tmp_path / 'painted'
@@ -389,9 +438,18 @@ def test_mat(photographs, run_tool, tmp_path, monkeypatch):
     assert not list((tmp_path / 'other').rglob('*.png'))
 
 
+PNG = io.BytesIO()
+Image.fromarray(np.full((5, 5), 255, np.uint8)).save(PNG, format='PNG')
+MASK = base64.b64encode(PNG.getvalue()).decode()
 LABELME_FAULTS = {
     'differ by capitals': [shape('car', CAR), shape('Car ', CAR)],
     'is no region': [shape('car', [[1, 1], [5, 5]], 'line')],
+    'the coordinate None is no number':
+    [shape('car', [[1, 1], [None, 5], [5, 5]])],
+    "lacks 'label'": [dict(points=CAR, shape_type='polygon')],
+    'a shape is damaged': [shape('car', 7)],
+    'reaches over the border': [shape(
+        'car', [[78, 4], [90, 8]], 'mask', mask=MASK)],
 }
 
 

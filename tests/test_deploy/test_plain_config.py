@@ -127,6 +127,20 @@ def test_data_that_is_not_there_is_said_and_inference_left(tmp_path,
     assert 'test_evaluator' not in plain.cfg and 'test_cfg' not in plain.cfg
 
 
+def test_concatenated_test_data(tmp_path):
+    path = tmp_path / 'both.py'
+    path.write_text(
+        f"_base_ = '{CONFIGS}/supervised/supervised_r101_voc_1-16.py'\n"
+        "test_dataloader = dict(dataset=dict(_delete_=True, type="
+        "'ConcatDataset', datasets=[_base_.test_dataloader.dataset] * 2))\n")
+    cfg = Config.fromfile(path)
+    plain = plain_config(cfg, 'list.txt')
+    loaded = Config.fromstring(plain.cfg.pretty_text, '.py')
+    assert loaded.test_dataloader.dataset.pipeline == \
+        cfg.test_dataloader.dataset.datasets[0].pipeline
+    assert 'cannot be tested on' in plain.left_out[0]
+
+
 def test_own_metric_is_left_out(monkeypatch):
     class OwnMetric(BaseMetric):
         """Registered for this test alone."""

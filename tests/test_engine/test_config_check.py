@@ -20,10 +20,13 @@ def make_config(**changes) -> Config:
         dict(
             model=dict(
                 type='SemiSegmentor',
+                teacher=dict(type='EMATeacher'),
                 segmentor=dict(
                     decode_head=head,
                     data_preprocessor=dict(seg_pad_val=255, std=[1.0]))),
             train_cfg=dict(max_iters=4, val_interval=4),
+            val_cfg=dict(type='TeacherStudentValLoop'),
+            val_evaluator=dict(type='IoUMetric'),
             optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
             train_dataloader=dict(
                 batch_size=2,
@@ -60,6 +63,10 @@ class TakesAll(Hook):
                        dict(type='MyMetric')]),
     ('param_scheduler', dict(type='PolyLR', by_epoch=False)),
     ('param_scheduler', None),
+    ('param_scheduler', [dict(type='ReduceOnPlateauLR', monitor='mIoU',
+                              rule='greater')]),
+    ('custom_hooks', [dict(type='EarlyStoppingHook',
+                           monitor='better/mIoU')]),
     ('randomness', dict(seed=None)),
     ('optim_wrapper', dict(_delete_=True, constructor='Mine',
                            student=dict(), critic=dict())),

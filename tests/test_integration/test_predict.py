@@ -146,6 +146,43 @@ def test_results_of_two_runs_do_not_mix(trained, predict, photos, capsys):
     predict(*other, photos, '--write', 'masks', '--overwrite')
 
 
+def test_overwriting_leaves_nothing_of_the_earlier_run(
+        trained, predict, photos, tmp_path):
+    config, checkpoint = trained()
+    out = predict(config, checkpoint, photos)
+    (out / 'notes.txt').write_text('mine')
+    other = tmp_path / 'other'
+    other.mkdir()
+    shutil.copy(photos / 'c.png', other / 'd.png')
+    predict(config, checkpoint, other, '--overwrite', '--write', 'masks')
+    assert files_of(out) == ['classes.csv', 'masks/d.png', 'notes.txt',
+                             'predictions.csv', 'predictions.json']
+
+
+ONE_CHANNEL = """
+model['num_classes'] = 2
+model['segmentor']['decode_head'].update(
+    out_channels=1, threshold=0.3,
+    loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=True))
+model['segmentor']['auxiliary_head'] = None
+test_dataloader = None
+test_evaluator = None
+test_cfg = None
+"""
+
+
+@pytest.mark.parametrize('options', [[], ['--tta']])
+def test_one_channel_without_a_test_part(trained, predict, photos, options):
+    config, checkpoint = trained('supervised', extra=ONE_CHANNEL)
+    out = predict(config, checkpoint, photos, *options)
+    model = init_model(config, str(checkpoint), device='cpu')
+    mask = read(out / 'masks/c.png')
+    assert set(np.unique(mask)) <= {0, 1}
+    if not options:
+        sample = inference_model(model, str(photos / 'c.png'))
+        np.testing.assert_array_equal(mask, sample.pred_sem_seg.data[0])
+
+
 @pytest.mark.parametrize('what, words', [
     ('no folder', "is no folder"), ('empty', 'holds no image'),
     ('inside', 'lies inside the data'), ('other files', 'holds other files'),

@@ -14,6 +14,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
+from mmengine.optim import OneCycleLR
 from mmengine.runner import (CheckpointLoader, Runner, checkpoint,
                              load_checkpoint)
 from mmseg.apis import MMSegInferencer, init_model
@@ -201,11 +202,25 @@ def test_who_trusts_a_file_can_load_it(experiment, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('owner, name', [
     (HistoryBuffer, '__init__'), (HistoryBuffer, '_statistics_methods'),
-    (dict, 'mean'), (torch, 'mean')
+    (dict, 'mean'), (torch, 'mean'), ([], 'mean')
 ])
-def test_only_methods_of_history_buffers_are_resolved(owner, name):
+def test_only_methods_that_are_named_are_resolved(owner, name):
     from prcl_mmseg.compat.checkpoints import _method_resolver
-    resolve = _method_resolver(HistoryBuffer)
+    resolve = _method_resolver({HistoryBuffer: ('mean', )})
     assert resolve(HistoryBuffer, 'mean') is HistoryBuffer.mean
     with pytest.raises(pickle.UnpicklingError, match=name):
         resolve(owner, name)
+
+
+@pytest.mark.parametrize('strategy', ['cos', 'linear'])
+def test_schedules_that_store_a_function_are_loaded(tmp_path, strategy):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    schedule = OneCycleLR(optimizer, eta_max=1.0, total_steps=10,
+                          anneal_strategy=strategy)
+    schedule.step()
+    path = tmp_path / 'iter_1.pth'
+    torch.save(dict(state_dict={}, param_schedulers=[schedule.state_dict()]),
+               path)
+    loaded, = CheckpointLoader.load_checkpoint(
+        str(path))['param_schedulers']
+    assert loaded == schedule.state_dict()

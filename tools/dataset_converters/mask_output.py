@@ -1,6 +1,7 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Where converted masks go, and what is said of them."""
 import argparse
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Sequence
@@ -63,8 +64,17 @@ def files_of(folder: Path, suffixes: Sequence[str]) -> List[Path]:
 def mask_files(args: argparse.Namespace, files: Sequence[Path]) -> List[Path]:
     """Where the mask of each file goes."""
     folder = args.source if args.source.is_dir() else args.images
-    targets = [(args.out / 'masks' / path.resolve().relative_to(
-        folder.resolve())).with_suffix('.png') for path in files]
+    outside = [path for path in files
+               if Path(os.path.abspath(folder)) not in
+               Path(os.path.abspath(path)).parents]
+    if outside:
+        raise ValueError(
+            f'{outside[0]} lies outside of {folder}, so its mask has no place '
+            'beside the others; put the image, or a link to it, there')
+    targets = [
+        (args.out / 'masks' / os.path.relpath(path, folder)).with_suffix(
+            '.png') for path in files
+    ]
     twice = [target for target, count in Counter(targets).items() if count > 1]
     if twice:
         same = [str(file) for file, target in zip(files, targets)

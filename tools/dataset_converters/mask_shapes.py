@@ -5,8 +5,9 @@ import io
 import json
 import math
 from collections import defaultdict
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Tuple
 
 import numpy as np
 from PIL import Image
@@ -28,7 +29,11 @@ class Shape(NamedTuple):
     region: Any
 
     def mask(self, height: int, width: int) -> np.ndarray:
-        """Bool array of shape (height, width)."""
+        """Bool array of shape (height, width).
+
+        Raises:
+            ValueError: If an encoding is of an image of another size.
+        """
         if isinstance(self.region, np.ndarray):
             return self.region
         from pycocotools import mask
@@ -37,7 +42,12 @@ class Shape(NamedTuple):
             code = mask.merge(mask.frPyObjects(code, height, width))
         elif isinstance(code['counts'], list):
             code = mask.frPyObjects(code, height, width)
-        return mask.decode(code).astype(bool)
+        region = mask.decode(code).astype(bool)
+        if region.shape != (height, width):
+            raise ValueError(
+                f'a run-length encoding of {self.label!r} is of an image of '
+                f'{region.shape[1]}x{region.shape[0]} pixels')
+        return region
 
 
 class DrawnImage(NamedTuple):
@@ -80,11 +90,12 @@ def read_labelme(folder: Path) -> List[DrawnImage]:
             raise FileNotFoundError(
                 f'{path}: its image {told["imagePath"]!r} does not exist; put '
                 f'it beside the file')
-        size = (told['imageWidth'], told['imageHeight'])
-        shapes = [
-            Shape(str(shape['label']), _labelme_region(shape, size, path))
-            for shape in told['shapes']
-        ]
+        with damage(path):
+            size = (told['imageWidth'], told['imageHeight'])
+            shapes = [
+                Shape(str(shape['label']), _labelme_region(shape, size, path))
+                for shape in told['shapes']
+            ]
         images.append(DrawnImage(image, size, shapes, path))
     if not images:
         raise FileNotFoundError(
@@ -105,35 +116,103 @@ def read_coco(file: Path, folder: Path) -> List[DrawnImage]:
         ValueError: If the file is damaged, or an annotation is a box only.
     """
     told = _read_json(file)
-    missing = {'images', 'annotations', 'categories'} - set(told)
+    missing = {'images', 'annotations', 'categories'} - set(
+        told if isinstance(told, dict) else ())
     if missing:
         raise ValueError(f'{file} has no {", ".join(sorted(missing))}; give '
                          'the JSON file of a COCO export with segmentations')
-    names = {entry['id']: entry['name'] for entry in told['categories']}
+    with damage(file, 'a category'):
+        names = _by_id(file, 'categories', told['categories'])
+    with damage(file, 'an image'):
+        entries = _by_id(file, 'images', told['images'])
     shapes: Dict[Any, List[Shape]] = defaultdict(list)
     for entry in told['annotations']:
-        if not entry.get('segmentation'):
-            raise ValueError(
-                f'{file}: annotation {entry.get("id")} of image '
-                f'{entry["image_id"]} has a box, but no segmentation; export '
-                'polygons or masks')
-        shapes[entry['image_id']].append(
-            Shape(names[entry['category_id']], entry['segmentation']))
+        with damage(file, f'annotation {entry.get("id")!r}'):
+            image = entry['image_id']
+            if image not in entries:
+                raise ValueError(
+                    f'{file}: annotation {entry.get("id")!r} is of image '
+                    f'{image!r}, which "images" does not list; correct its '
+                    'image_id')
+            if not entry.get('segmentation'):
+                raise ValueError(
+                    f'{file}: annotation {entry.get("id")!r} of image '
+                    f'{image!r} has a box, but no segmentation; export '
+                    'polygons or masks')
+            shapes[image].append(
+                Shape(str(names[entry['category_id']]['name']),
+                      _coco_region(entry['segmentation'])))
     images = []
-    for entry in told['images']:
-        path = folder / entry['file_name']
+    for number, entry in entries.items():
+        with damage(file, f'image {number!r}'):
+            path = folder / entry['file_name']
+            size = (entry['width'], entry['height'])
         if not path.is_file():
             raise FileNotFoundError(
                 f'{file}: the image {path} does not exist; give the folder '
                 'that file_name is relative to by --images')
-        images.append(
-            DrawnImage(path, (entry['width'], entry['height']),
-                       shapes[entry['id']], file))
+        images.append(DrawnImage(path, size, shapes[number], file))
     return images
+
+
+def _by_id(file: Path, part: str, entries: List[dict]) -> Dict[Any, dict]:
+    found: Dict[Any, dict] = {}
+    for entry in entries:
+        if entry['id'] in found:
+            raise ValueError(
+                f'{file}: "{part}" has the id {entry["id"]!r} twice, so its '
+                'annotations could be of either; give each an id of its own')
+        found[entry['id']] = entry
+    return found
+
+
+def _coco_region(segmentation: Any) -> Any:
+    """Polygons of three points or more, or a run-length encoding."""
+    if isinstance(segmentation, dict):
+        return dict(segmentation, counts=segmentation['counts'])
+    for polygon in segmentation:
+        _check_polygon(polygon)
+    return segmentation
+
+
+def _check_polygon(values: List[float]) -> None:
+    if not isinstance(values, list) or len(values) < 6 or len(values) % 2:
+        raise ValueError(f'{values!r} is no polygon [x, y, x, y, x, y, ...]')
+    _check_coordinates(values)
+
+
+def _check_coordinates(values: Iterable[float]) -> None:
+    for value in values:
+        if not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise ValueError(f'the coordinate {value!r} is no number')
+
+
+@contextmanager
+def damage(file: Path, entry: str = 'a shape') -> Iterator[None]:
+    """Let errors of missing or mistyped entries name the file.
+
+    Args:
+        file (Path): Of the annotations.
+        entry (str): What in it is read.
+
+    Raises:
+        ValueError: From the error, instead of it.
+    """
+    try:
+        yield
+    except KeyError as error:
+        raise ValueError(f'{file}: {entry} lacks {error}, or names what is '
+                         'not there; mend or delete it') from error
+    except (TypeError, AttributeError, IndexError, ValueError) as error:
+        if str(file) in str(error):
+            raise
+        raise ValueError(f'{file}: {entry} is damaged: {error}; mend or '
+                         'delete it') from error
 
 
 def _labelme_region(shape: dict, size: Tuple[int, int], path: Path) -> Any:
     kind, points = shape.get('shape_type', 'polygon'), shape['points']
+    _check_coordinates(value for point in points for value in point)
     if kind == 'polygon' and len(points) > 2:
         return [[value for point in points for value in point]]
     if kind == 'rectangle' and len(points) == 2:
@@ -152,6 +231,10 @@ def _labelme_region(shape: dict, size: Tuple[int, int], path: Path) -> Any:
         part = np.array(Image.open(io.BytesIO(data))) > 0
         region = np.zeros((size[1], size[0]), bool)
         top, left = round(top), round(left)
+        if min(top, left) < 0 or top + part.shape[0] > size[1] or \
+                left + part.shape[1] > size[0]:
+            raise ValueError(f'the mask of {shape["label"]!r} reaches over '
+                             'the border of the image')
         region[top:top + part.shape[0], left:left + part.shape[1]] = part
         return region
     raise ValueError(

@@ -8,7 +8,7 @@ import numpy as np
 from distinct_colors import distinct_colors
 from mask_labels import class_names, class_numbers, typing_errors
 from mask_output import Made, finish, mask_files, save
-from mask_shapes import DrawnImage, read_coco, read_labelme
+from mask_shapes import DrawnImage, damage, read_coco, read_labelme
 from PIL import Image
 
 from prcl_mmseg.datasets.thread_map import thread_map
@@ -78,8 +78,9 @@ def draw(image: DrawnImage, numbers: Dict[str, int],
     mask = np.full((height, width), numbers[args.rest], np.uint8)
     claimed = np.full((height, width), -1, np.int16)
     overlap = np.zeros((height, width), bool)
-    regions = [(shape.mask(height, width), numbers[shape.label])
-               for shape in image.shapes]
+    with damage(image.source, f'a shape of {image.path.name}'):
+        regions = [(shape.mask(height, width), numbers[shape.label])
+                   for shape in image.shapes]
     if args.on_top == 'smallest':
         regions.sort(key=lambda region: -int(region[0].sum()))
     for region, number in regions:

@@ -117,13 +117,19 @@ def _check_crop_size(crop_size: Any) -> None:
 
 
 def _adapt_class_weights(head: dict, num_classes: int) -> None:
+    one_channel = head.get('out_channels') == 1
     for loss in as_list(head.get('loss_decode')):
         weights = loss.get('class_weight')
         if isinstance(weights, str):
             # An exported config shall not need the file.
-            loss['class_weight'] = _read_weights(weights, num_classes)
-        elif (isinstance(weights, (list, tuple))
-              and len(weights) != num_classes):
+            weights = _read_weights(weights, num_classes)
+            loss['class_weight'] = weights
+        if not isinstance(weights, (list, tuple)):
+            continue
+        if one_channel and len(weights) == 2 and weights[0]:
+            # The binary loss weighs class 1 beside class 0.
+            loss['class_weight'] = [weights[1] / weights[0]]
+        elif len(weights) != (1 if one_channel else num_classes):
             print_log(
                 f'class_weight of {_name(head)} has {len(weights)} values, '
                 f'but there are {num_classes} classes: it is not used. Give '

@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import List, Optional, Tuple, Union
+from typing import List, Optional, Sequence, Tuple, Union
 
 import torch
 from mmengine.model import BaseDataPreprocessor, ImgDataPreprocessor
@@ -45,6 +45,8 @@ class SemiSegDataPreprocessor(BaseDataPreprocessor):
             a dict with 'labeled' and, if there are any, 'unlabeled'.
         """
         if 'labeled' not in data:
+            if not training:
+                _check_equal_sizes(data['inputs'])
             return self.preprocessor(data, training)
         flat = {name: _flatten_samples(part) for name, part in data.items()}
         if training:
@@ -130,6 +132,16 @@ def _check_sizes(name: str, images: List[Tensor],
             f'model.crop_size={crop_size} pads smaller ones only; crop or '
             f'resize them in train_dataloader.dataset.{name}.pipeline, and '
             'load them with as many channels')
+
+
+def _check_equal_sizes(images: Sequence[Tensor]) -> None:
+    """Raise ValueError for images to predict that make no batch."""
+    sizes = sorted({tuple(image.shape) for image in images})
+    if len(sizes) > 1:
+        raise ValueError(
+            f'the images of a batch are {sizes} (C, H, W), which cannot be '
+            'predicted together; set val_dataloader.batch_size=1 and '
+            'test_dataloader.batch_size=1')
 
 
 def _flatten_samples(part: dict) -> dict:

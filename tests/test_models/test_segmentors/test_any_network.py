@@ -2,6 +2,7 @@
 """Networks that differ in what their heads take and give."""
 import logging
 import sys
+from pathlib import Path
 
 import pytest
 import tiny
@@ -182,6 +183,26 @@ def test_class_weights_of_other_classes_are_dropped(caplog):
     assert dropped['decode_head']['loss_decode']['class_weight'] is None
     assert network['decode_head']['loss_decode'] is weighted
     assert weighted['class_weight'] == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize('weights, expected', [
+    ([3.0], [3.0]), ([2.0, 5.0], [2.5]), ('file', [2.5]),
+    ([1.0, 2.0, 3.0], None)])
+def test_class_weights_of_one_channel(weights, expected, tmp_path):
+    """The binary loss weighs class 1 beside class 0."""
+    if weights == 'file':
+        weights = str(tmp_path / 'weights.json')
+        Path(weights).write_text('[2.0, 5.0]')
+    head = tiny.fcn_head(
+        out_channels=1, threshold=0.5,
+        loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=True,
+                         class_weight=weights))
+    network = tiny.segmentor(decode_head=head, auxiliary_head=None)
+    adapted = adapt_segmentor(network, 2)['decode_head']['loss_decode']
+    assert adapted['class_weight'] == expected
+    model = build(network, num_classes=2)
+    losses = model.loss(*tiny.semi_batch(classes=2))
+    assert losses['decode.loss_ce'].isfinite()
 
 
 @pytest.mark.parametrize('content, message', [

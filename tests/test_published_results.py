@@ -168,6 +168,31 @@ def test_table_of_doubt():
             'docs/experiments_uncertainty.md', name), name
 
 
+@pytest.mark.parametrize('name, key', [
+    ('mIoU', 'mIoU'), ('AUROC of 1 - max softmax', 'AUROC/softmax'),
+    ('AURC of 1 - max softmax', 'AURC/softmax'),
+    ('AUROC of 1 - q', 'AUROC/prototype'), ('AUROC of σ²', 'AUROC/variance'),
+    ('AUROC of the disagreement', 'AUROC/disagreement')])
+def test_second_look(name, key):
+    rows = [json.loads(path.read_text(encoding='utf-8')) for path in sorted(
+        (RESULTS.parent / 'msrc_flip').glob('*.json'))]
+    assert len(rows) == 6
+    one, flip = ([row[part].get(key) for row in rows]
+                 for part in ('single', 'flip'))
+    expected = ['–', f'{mean(flip):.1f} ± {stdev(flip):.1f}', '–']
+    if None not in one:
+        gains = [after - before for before, after in zip(one, flip)]
+        expected[0] = f'{mean(one):.1f} ± {stdev(one):.1f}'
+        expected[2] = f'{mean(gains):+.1f} ± {stdev(gains):.1f}'
+    assert expected in tables('docs/experiments_uncertainty.md', name)
+    page = text_of('docs/uncertainty.md')
+    if key == 'mIoU':
+        assert (f'six of six trainings, by {min(gains):.1f} to '
+                f'{max(gains):.1f} points' in page)
+    if key == 'AURC/softmax':
+        assert f'{-100 * mean(gains) / mean(one):.0f} % smaller' in page
+
+
 @pytest.mark.parametrize('method, split', [
     *((with_contrast(strategy), split) for strategy in STRATEGIES
       for split in BUDGETS),

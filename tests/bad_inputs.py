@@ -554,6 +554,8 @@ COMMANDS = [
     ('train.py {config} --cfg-options '
      'val_dataloader.dataset.pipeline=[dict(type=Resize,scale=(9,9))]',
      'val_dataloader.dataset.pipeline', 'key by key'),
+    ('train.py {config} --cfg-options train_cfg.max_iters=[max(1,2)]',
+     'train_cfg.max_iters', 'lists of them'),
     ("train.py {config} --cfg-options model.teacher={{'momentum':0.1}}",
      'model.teacher=', 'key by key'),
     ('train.py {config} --work-dir {config}', '--work-dir', '{config}',

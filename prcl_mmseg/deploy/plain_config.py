@@ -147,8 +147,9 @@ def _take_over_test(cfg: Config, plain: dict, list_file: str,
                     left_out: List[str]) -> None:
     loader = copy.deepcopy(cfg.test_dataloader)
     # Of a wrapper such as ConcatDataset, that of the first data set.
-    pipeline = next(part['pipeline'] for part in config_dicts(loader.dataset)
-                    if 'pipeline' in part)
+    pipeline = next((part['pipeline']
+                     for part in config_dicts(loader.dataset)
+                     if 'pipeline' in part), [])
     own = own_types(loader.get('sampler'), DATA_SAMPLERS) + _own_types(
         pipeline, TRANSFORMS)
     try:

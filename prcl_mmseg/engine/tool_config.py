@@ -37,7 +37,7 @@ class OptionsAction(DictAction):
             return False
         try:
             self._parse_iterable(value)
-        except AssertionError:
+        except (AssertionError, RecursionError):
             return False
         return True
 

@@ -20,6 +20,8 @@ PARTS = dict(
 _ENDINGS = dict(masks='.png', overlays='.jpg')
 _MAP_ENDING = '.tiff'
 _LARGEST_OVERLAY = 1024
+# Columns of every table; the maps of the model follow, and the classes.
+_OF_ALL = ('image', 'width', 'height', 'confidence')
 _SHARE = 'share_'
 
 
@@ -43,8 +45,7 @@ class PredictionFiles:
         self.palette = palette
         self.maps = {name: name[len('pred_'):] for name in maps}
         self.parts = parts
-        self.columns = ['image', 'width', 'height', 'confidence',
-                        *self.maps.values(),
+        self.columns = [*_OF_ALL, *self.maps.values(),
                         *(f'{_SHARE}{name}' for name in classes)]
 
     @property
@@ -126,7 +127,8 @@ def remove_predictions(folder: Path) -> None:
     if table.exists():
         with table.open(encoding='utf-8', newline='') as file:
             columns = next(csv.reader(file), [])
-        maps = [name for name in columns if not name.startswith(_SHARE)]
+        maps = [name for name in columns[len(_OF_ALL):]
+                if not name.startswith(_SHARE)]
     for part in (*_ENDINGS, *maps):
         ending = _ENDINGS.get(part, _MAP_ENDING)
         for path in (folder / part).rglob(f'*{ending}'):

@@ -151,12 +151,15 @@ def test_overwriting_leaves_nothing_of_the_earlier_run(
     config, checkpoint = trained()
     out = predict(config, checkpoint, photos)
     (out / 'notes.txt').write_text('mine')
+    (out / 'image').mkdir()
+    (out / 'image/my.tiff').write_text('mine, too')
     other = tmp_path / 'other'
     other.mkdir()
     shutil.copy(photos / 'c.png', other / 'd.png')
     predict(config, checkpoint, other, '--overwrite', '--write', 'masks')
-    assert files_of(out) == ['classes.csv', 'masks/d.png', 'notes.txt',
-                             'predictions.csv', 'predictions.json']
+    assert files_of(out) == ['classes.csv', 'image/my.tiff', 'masks/d.png',
+                             'notes.txt', 'predictions.csv',
+                             'predictions.json']
 
 
 ONE_CHANNEL = """

@@ -51,10 +51,6 @@ def parse_args() -> tuple:
     if '://' not in args.checkpoint and not osp.isfile(args.checkpoint):
         parser.error(f'checkpoint {args.checkpoint!r} does not exist')
     cfg = load_config(args, parser)
-    for key in ('test_dataloader', 'test_evaluator', 'test_cfg'):
-        if cfg.get(key) is None:
-            parser.error(f'{key} is missing in {args.config}; it says what '
-                         'is tested, and how')
     if args.tta:
         missing = [
             key for key in ('tta_pipeline', 'tta_model') if key not in cfg
@@ -62,6 +58,10 @@ def parse_args() -> tuple:
         if missing:
             parser.error(f'--tta needs {" and ".join(missing)} in '
                          f'{args.config}')
+    for key in ('test_dataloader', 'test_evaluator', 'test_cfg'):
+        if cfg.get(key) is None:
+            parser.error(f'{key} is missing in {args.config}; it says what '
+                         'is tested, and how')
     if (args.show or args.show_dir) and \
             'visualization' not in cfg.get('default_hooks', {}):
         parser.error(

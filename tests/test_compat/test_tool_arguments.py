@@ -86,9 +86,12 @@ def test_amp_that_cannot_work(tmp_path, monkeypatch, capsys, gpu, wrapper,
 @pytest.mark.parametrize('settings, message', [
     ('tta_model = dict()', '--tta needs tta_pipeline in'),
     ('', '--tta needs tta_pipeline and tta_model in'),
+    ('tta_model = tta_pipeline = dict()', 'test_dataloader is missing in'),
+    ('tta_model = tta_pipeline = test_dataloader = dict()\n'
+     'test_evaluator = None', 'test_evaluator is missing in'),
 ])
-def test_tta_that_is_not_configured(tmp_path, monkeypatch, capsys, settings,
-                                    message):
+def test_what_is_not_configured(tmp_path, monkeypatch, capsys, settings,
+                                message):
     (tmp_path / 'config.py').write_text(f'a = 1\n{settings}\n')
     (tmp_path / 'iter_1.pth').touch()
     monkeypatch.setenv('LOCAL_RANK', '0')

@@ -251,6 +251,7 @@ PARTS = {
     'prototypes label, too': 'msrc/prcl_labels_n40',
     'embedding at stride 8, not 4': 'msrc_design/stride_8_n40',
     'doubtful pixels, too (δ_w = 0)': 'msrc_design/doubtful_pixels_n40',
+    'teacher momentum 0.01, not 0.03': 'msrc_design/momentum_01_n40',
     'weights: the softmax': 'msrc_weighting/by_softmax_n40',
     'weights: q of the prototypes': 'msrc_weighting/by_prototypes_n40',
     'weights: 1 - σ² of views': 'msrc_weighting/by_views_n40'
@@ -262,6 +263,17 @@ def test_table_of_parts(name):
     assert tables('docs/experiments.md', name) == [
         compared('msrc/prcl_n40', PARTS[name])
     ]
+
+
+@pytest.mark.parametrize('base, change', [
+    ('msrc/prcl_n20', 'msrc_weighting/by_views_n20'),
+    ('msrc/prcl_n40', 'msrc_design/momentum_01_n40')])
+def test_single_changes(base, change):
+    first, second, third = (
+        f'{after - before:+.1f}'
+        for before, after in zip(seeds_of(base), seeds_of(change)))
+    assert f'{first}, {second} and {third} points' in text_of(
+        'docs/experiments.md')
 
 
 @pytest.mark.parametrize('split', BUDGETS)

@@ -35,7 +35,7 @@ def check_hooks(cfg: Config) -> None:
             # To MMEngine, -1 is never or all.
             if hook.get(name, -1) != -1:
                 check_number(f'{key}.{name}', hook[name], 1)
-        _check_save_best(cfg, key, hook)
+        _check_scores(cfg, key, hook)
 
 
 def check_followers(runner: Runner) -> None:
@@ -90,8 +90,8 @@ def _hooks(cfg: Config) -> Dict[str, dict]:
     return {key: hook for key, hook in found.items() if hook}
 
 
-def _check_save_best(cfg: Config, key: str, hook: dict) -> None:
-    """The score to choose checkpoints by must be one of the evaluator's."""
+def _check_scores(cfg: Config, key: str, hook: dict) -> None:
+    """A score that a hook goes by must be one that a validation gives."""
     scores = _scores(cfg)
     for setting in ('save_best', 'monitor'):
         names = hook.get(setting) or []

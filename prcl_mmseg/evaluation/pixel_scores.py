@@ -16,6 +16,8 @@ MAPS = dict(
     views='pred_view_variance',
     views_product='pred_view_variance',
     disagreement='pred_disagreement')
+# Those that are their map.
+_PLAIN = ('variance', 'views', 'disagreement')
 _SMALLEST_DOUBT = 2.0**-24
 
 
@@ -74,7 +76,7 @@ def pixel_scores(prediction: Dict[str, Tensor],
         dict[str, Tensor]: fp32 maps (H, W) by name.
     """
     scores = {}
-    if set(names) - {'variance', 'prototype', 'views', 'disagreement'}:
+    if set(names) - {*_PLAIN, 'prototype'}:
         logits = class_logits(prediction['seg_logits'])
         best, index = logits.max(dim=0)
         others = logits.scatter(0, index[None], -torch.inf).logsumexp(dim=0)
@@ -83,14 +85,11 @@ def pixel_scores(prediction: Dict[str, Tensor],
         scores['softmax'] = others - best
         scores['entropy'] = -(log_prob.exp() * log_prob).sum(dim=0)
     maps = {MAPS[name] for name in names if name in MAPS}
-    if 'pred_variance' in maps:
-        scores['variance'] = prediction['pred_variance'][0].float()
+    for name in _PLAIN:
+        if MAPS[name] in maps:
+            scores[name] = prediction[MAPS[name]][0].float()
     if 'pred_posterior' in maps:
         scores['prototype'] = 1 - prediction['pred_posterior'][0].float()
-    if 'pred_view_variance' in maps:
-        scores['views'] = prediction['pred_view_variance'][0].float()
-    if 'pred_disagreement' in maps:
-        scores['disagreement'] = prediction['pred_disagreement'][0].float()
     if 'product' in names:
         scores['product'] = scores['variance'].log() + log_doubt
     for name in {'prototype_product', 'views_product'} & set(names):

@@ -6,10 +6,11 @@ from mmengine.dist import all_reduce
 from torch import Tensor
 
 from ...gaussian import DiagonalGaussian
+from .device_amount import device_amount
 
 # Pixels summed at a time: temporaries that stay in a CPU's cache or need few
 # kernels on a GPU, and partial sums that keep fp32 exact.
-_CHUNK = dict(cpu=2**12, cuda=2**15)
+_CHUNK = dict(cpu=2**12, accelerator=2**15)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class ClassEvidence:
         count.index_add_(0, label, torch.ones_like(pixels.mean[:, 0]))
         # Λ and η; the last row takes the pixels that do not count.
         total = count.new_zeros(2, num_classes + 1, pixels.mean.shape[1])
-        amount = _CHUNK['cuda' if label.is_cuda else 'cpu']
+        amount = device_amount(_CHUNK, label)
         for start in range(0, len(label), amount):
             chunk = slice(start, start + amount)
             part = torch.zeros_like(total)

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ...gaussian import DiagonalGaussian, check_reduction
+from .device_amount import device_amount
 from .pairwise_backends.blocks import STEEPEST, log_sum_, safe_halvings
 from .pairwise_mls import score_from_energy
 
@@ -100,7 +101,7 @@ class _ClusteredEnergy(torch.autograd.Function):
 def _blocks(mean: Tensor, var: Tensor, centre: Tensor, cluster_var: Tensor
             ) -> Iterator[Tuple[slice, Tensor, Tensor]]:
     """Anchors with their d and w, both (a, C, D)."""
-    size = _BLOCK_SIZE['cpu' if mean.device.type == 'cpu' else 'accelerator']
+    size = device_amount(_BLOCK_SIZE, mean)
     at_once = max(1, size // max(1, centre.numel()))
     for start in range(0, len(mean), at_once):
         rows = slice(start, start + at_once)

@@ -120,7 +120,7 @@ class MLSContrastLoss(nn.Module):
         loss = (weight * info_nce.mean(dim=1)).sum() / num_present
         return dict(
             loss_contrast=self.loss_weight * loss,
-            positive_score=_mean(positive, weight, torch.zeros_like(positive)),
+            positive_score=_mean(positive, weight, positive.new_zeros(())),
             negative_score=_mean(negative, weight, log_weight),
             anchor_classes=usable.sum().float(),
             anchors=_anchors_of_classes(index, classes, usable))

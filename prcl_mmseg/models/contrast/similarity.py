@@ -10,10 +10,11 @@ from torch import Tensor
 from ...gaussian import DiagonalGaussian, check_reduction
 from ...value_check import check_number
 from .clustered_mls import clustered_mls
+from .device_amount import device_amount
 from .pairwise_mls import pairwise_mls
 
 # Of a map: what stays in a CPU's cache, what fits into a CUDA grid.
-PIXELS_AT_ONCE = dict(cpu=2**12, cuda=2**18)
+PIXELS_AT_ONCE = dict(cpu=2**12, accelerator=2**18)
 
 
 @MODELS.register_module()
@@ -106,7 +107,7 @@ class MutualLikelihood:
             embedding.var.permute(0, 2, 3, 1).reshape(1, -1, dims))
         index = torch.arange(
             len(prototypes.mean), device=embedding.mean.device)[None]
-        amount = PIXELS_AT_ONCE['cuda' if index.is_cuda else 'cpu']
+        amount = device_amount(PIXELS_AT_ONCE, index)
         scores = torch.cat([
             self.score(
                 DiagonalGaussian(mean, var), prototypes, index)

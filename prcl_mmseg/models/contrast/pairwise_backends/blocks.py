@@ -6,6 +6,8 @@ from typing import Iterator, NamedTuple, Optional, Tuple
 import torch
 from torch import Tensor
 
+from ..device_amount import device_amount
+
 # Numbers in one (groups, anchors, keys, D) block: small enough to stay in a
 # CPU cache, large enough to fill a GPU.
 _BLOCK_SIZE = dict(cpu=2**21, accelerator=2**26)
@@ -91,7 +93,7 @@ def _blocks(mean: Tensor, var: Tensor, key_mean: Tensor, key_var: Tensor,
             index: Tensor) -> Iterator[_Block]:
     groups, num_anchors, dims = mean.shape
     num_keys = index.shape[1]
-    size = _BLOCK_SIZE['cpu' if mean.device.type == 'cpu' else 'accelerator']
+    size = device_amount(_BLOCK_SIZE, mean)
     pairs = max(1, size // (num_anchors * dims))
     keys_at_once = min(num_keys, pairs)
     groups_at_once = min(groups, max(1, pairs // num_keys))

@@ -1,6 +1,8 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from .pixel_scores import class_logits
 
 
 class ViewMean:
@@ -11,12 +13,31 @@ class ViewMean:
 
     def __init__(self) -> None:
         self.count, self._prob, self._entropy = 0, 0, 0
+        self.one_channel = False
 
-    def add(self, prob: Tensor) -> None:
-        """Take a view in; class probabilities (C, H, W), flips undone."""
+    def add(self, seg_logits: Tensor) -> Tensor:
+        """Take a view in, and return its class probabilities (C, H, W).
+
+        Args:
+            seg_logits (Tensor): As for :func:`class_logits`, flips undone.
+        """
+        prob = class_logits(seg_logits).softmax(dim=0)
         self.count += 1
+        self.one_channel = len(seg_logits) == 1
         self._prob = self._prob + prob
         self._entropy = self._entropy + torch.special.entr(prob).sum(dim=0)
+        return prob
+
+    def label(self, head: nn.Module) -> Tensor:
+        """Classes of the mean, int64 (H, W).
+
+        Args:
+            head (nn.Module): The decode head that predicts. One with one
+                channel has a threshold for class 1.
+        """
+        if self.one_channel:
+            return (self.prob[1] > head.threshold).long()
+        return self.prob.argmax(dim=0)
 
     @property
     def prob(self) -> Tensor:

@@ -9,7 +9,6 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from ..datasets.image_area import keep_image_area
-from ..evaluation.pixel_scores import class_logits
 from ..evaluation.view_mean import ViewMean
 from ..models.decode_heads import decode_heads
 from .class_posterior import add_class_posterior
@@ -72,20 +71,13 @@ class Predictor:
         views = _views(item)
         for view in views:
             sample = self.model.test_step(pseudo_collate([view]))[0]
-            prob = class_logits(sample.seg_logits.data).softmax(dim=0)
+            prob = mean.add(sample.seg_logits.data)
             inside = _image_area(sample, prob.shape[1:])
-            mean.add(prob)
             area = area & inside
             if self.describe:
                 descriptors.append(
                     self._class_maps(sample, prob)[:, inside].mean(dim=1))
-        if len(views) == 1:
-            label = sample.pred_sem_seg.data[0].long()
-        elif len(sample.seg_logits.data) == 1:
-            threshold = decode_heads(self.model)[-1].threshold
-            label = (mean.prob[1] > threshold).long()
-        else:
-            label = mean.prob.argmax(dim=0)
+        label = mean.label(decode_heads(self.model)[-1])
         doubt = self._doubt(sample, mean)
         first = views[0]
         return ImagePrediction(

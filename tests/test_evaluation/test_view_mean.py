@@ -1,5 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from math import log
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,8 +11,9 @@ from prcl_mmseg.evaluation.view_mean import ViewMean
 def test_views_that_agree_are_in_no_doubt_however_unsure():
     views = ViewMean()
     # Agreement on a doubt, full disagreement, and something between.
-    views.add(torch.tensor([[[.5, 1., .8]], [[.5, 0., .2]]]))
-    views.add(torch.tensor([[[.5, 0., .4]], [[.5, 1., .6]]]))
+    first = torch.tensor([[[.5, 1., .8]], [[.5, 0., .2]]])
+    assert torch.allclose(views.add(first.log()), first)
+    views.add(torch.tensor([[[.5, 0., .4]], [[.5, 1., .6]]]).log())
 
     def entropy(p: float) -> float:
         return -p * log(p) - (1 - p) * log(1 - p)
@@ -20,3 +22,11 @@ def test_views_that_agree_are_in_no_doubt_however_unsure():
     assert views.disagreement[0].tolist() == pytest.approx(
         [0, log(2), between], abs=1e-6)
     assert views.prob[:, 0, 2].tolist() == pytest.approx([.6, .4])
+
+
+def test_a_one_channel_head_has_a_threshold_of_its_own():
+    views = ViewMean()
+    views.add(torch.tensor([[[.1, .5]]]))
+    views.add(torch.tensor([[[.3, .5]]]))
+    assert views.label(SimpleNamespace(threshold=.3)).tolist() == [[0, 1]]
+    assert views.label(SimpleNamespace(threshold=.1)).tolist() == [[1, 1]]

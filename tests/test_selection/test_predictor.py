@@ -29,6 +29,7 @@ class Pointwise(BaseSegmentor):
         super().__init__(
             data_preprocessor=dict(
                 type='SegDataPreProcessor', test_cfg=dict(size_divisor=16)))
+        self.decode_head = torch.nn.Identity()
         self.tilt = tilt
 
     def predict(self, inputs, data_samples=None):

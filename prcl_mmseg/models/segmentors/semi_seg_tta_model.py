@@ -8,8 +8,8 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from mmseg.utils import SampleList
 
-from ...evaluation.pixel_scores import class_logits
 from ...evaluation.view_mean import ViewMean
+from ..decode_heads import decode_heads
 
 
 @MODELS.register_module()
@@ -43,17 +43,14 @@ class SemiSegTTAModel(SegTTAModel):
     def _merge(self, samples: SampleList) -> SegDataSample:
         mean = ViewMean()
         for sample in samples:
-            mean.add(class_logits(sample.seg_logits.data).softmax(dim=0))
+            mean.add(sample.seg_logits.data)
         prob = mean.prob
-        if self.module.out_channels == 1:
-            seg_logits = prob[1:]
-            label = seg_logits > self.module.decode_head.threshold
-        else:
-            seg_logits = prob.clamp(min=torch.finfo(prob.dtype).tiny).log()
-            label = seg_logits.argmax(dim=0, keepdim=True)
+        label = mean.label(decode_heads(self.module)[-1])
         maps = dict(
-            seg_logits=seg_logits,
-            pred_sem_seg=label.to(torch.int64),
+            # Of a one-channel head mmseg gives the sigmoid.
+            seg_logits=prob[1:] if mean.one_channel else prob.clamp(
+                min=torch.finfo(prob.dtype).tiny).log(),
+            pred_sem_seg=label[None],
             pred_disagreement=mean.disagreement[None])
         for term in getattr(self.module, 'terms', {}).values():
             for name in term.map_names:

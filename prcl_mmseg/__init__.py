@@ -12,7 +12,7 @@ compat.load_checkpoints_safely()
 compat.write_files_whole()
 compat.resolve_mmseg_bases()
 compat.name_layers_plainly()
-compat.weigh_labelled_pixels_only()
+compat.mend_cross_entropy()
 compat.import_quietly('mmseg.datasets')
 
 from . import datasets, engine, evaluation, models  # noqa: E402

@@ -310,6 +310,11 @@ _CONTRAST = 'model["terms"]["contrast"]'
 _STRATEGY = 'model["strategy"]'
 _LABELED = 'train_dataloader["dataset"]["labeled"]'
 _UNLABELED = 'train_dataloader["dataset"]["unlabeled"]'
+_IGNORE_0 = ('for head in ("decode_head", "auxiliary_head"):\n'
+             '    segmentor[head]["ignore_index"] = 0\n'
+             'segmentor["data_preprocessor"]["seg_pad_val"] = 0\n'
+             'model["segmentor"] = segmentor\n'
+             'val_evaluator = dict(type="IoUMetric", ignore_index=0)\n')
 # Name, lines, words.
 LINES = [
     ('batch_larger_than_an_epoch', 'train_dataloader.update(batch_size=99, '
@@ -344,11 +349,19 @@ LINES = [
      '= [1, 2]\nmodel["segmentor"] = segmentor',
      'data_preprocessor', 'mean', '2', 'std'),
     ('default_padding_beside_another_ignore_index',
-     'segmentor["data_preprocessor"].pop("seg_pad_val")\n'
-     'for head in ("decode_head", "auxiliary_head"):\n'
-     '    segmentor[head]["ignore_index"] = 0\n'
-     'model["segmentor"] = segmentor',
+     _IGNORE_0 + 'segmentor["data_preprocessor"].pop("seg_pad_val")',
      'data_preprocessor.seg_pad_val', '255', 'ignore_index=0'),
+    ('scores_of_the_ignored_class',
+     _IGNORE_0 + 'val_evaluator.pop("ignore_index")',
+     'val_evaluator.ignore_index', '255', 'ignore_index=0'),
+    ('loss_that_ignores_another_label',
+     _IGNORE_0 + 'segmentor["decode_head"]["loss_decode"] = '
+     'dict(type="OhemCrossEntropy")',
+     'decode_head.loss_decode.ignore_label', '255', 'ignore_index=0'),
+    ('edges_that_nobody_draws', 'segmentor["decode_head"] = dict('
+     'type="PIDHead", in_channels=8, channels=8, num_classes=3)\n'
+     'model["segmentor"] = segmentor', 'train_dataloader.dataset', 'PIDHead',
+     'GenerateEdge'),
     ('std_of_a_channel', 'segmentor["data_preprocessor"]["std"] = '
      '[1, 1, 0]\nmodel["segmentor"] = segmentor',
      'model.segmentor.data_preprocessor.std', '0', 'above 0'),

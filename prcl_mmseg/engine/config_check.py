@@ -16,10 +16,10 @@ from mmseg.registry import DATASETS, MODELS, TRANSFORMS
 
 from ..value_check import check_choice, check_number, did_you_mean, near
 from .config_parts import config_dicts, config_items
-from .config_rules import (BOOLS, BUILT_FROM, CHOICES, DICTS, ENDLESS, GREEDY,
-                           IGNORES, KEYS, LISTS, NEEDED, NEVER_NONE, NUMBERS,
-                           OWN_PACKAGE, PACKAGES, PADDING_TYPES, PADDINGS,
-                           PLAIN, WEIGHTS)
+from .config_rules import (BOOLS, BUILT_FROM, CHOICES, DEFAULTS_TO_255, DICTS,
+                           ENDLESS, GREEDY, IGNORES, KEYS, LISTS, NEEDED,
+                           NEVER_NONE, NUMBERS, OWN_PACKAGE, PACKAGES,
+                           PADDINGS, PLAIN, WEIGHTS)
 from .hook_check import check_hooks
 from .signatures import arguments, misfits
 
@@ -63,6 +63,7 @@ def check_config(cfg: Config, training: bool = True) -> None:
             _check_order(key, value)
     if training:
         _check_padding(cfg)
+        _check_edges(cfg)
         _check_schedule(cfg)
         check_hooks(cfg)
 
@@ -257,6 +258,19 @@ def _check_schedule(cfg: Config) -> None:
                 'by_epoch=False')
 
 
+def _check_edges(cfg: Config) -> None:
+    """PIDNet learns from edges, which a transform draws."""
+    has_pid_head, draws_edges = (
+        any(part.get('type') == kind for part in config_dicts(where))
+        for where, kind in ((cfg.model, 'PIDHead'),
+                            (cfg.train_dataloader, 'GenerateEdge')))
+    if has_pid_head and not draws_edges:
+        raise ValueError(
+            'train_dataloader.dataset: PIDHead learns from edges of the '
+            "masks; put dict(type='GenerateEdge', edge_width=4) before "
+            "PackSegInputs of the labelled images' pipeline")
+
+
 def _check_padding(cfg: Config) -> None:
     """Padding of masks must be ignored, not be a class."""
     heads = [
@@ -272,8 +286,10 @@ def _check_padding(cfg: Config) -> None:
                          f'{ignored}; give all the same')
     index = ignored[0] if ignored else 255
     for key, value in config_items(cfg._cfg_dict):
-        if isinstance(value, dict) and value.get('type') in PADDING_TYPES:
-            key, value = f'{key}.seg_pad_val', value.get('seg_pad_val', 255)
+        kind = value.get('type') if isinstance(value, dict) else None
+        if isinstance(kind, str) and kind in DEFAULTS_TO_255:
+            name = DEFAULTS_TO_255[kind]
+            key, value = f'{key}.{name}', value.get(name, 255)
         if '.unlabeled.' in key or not isinstance(value, int):
             continue
         if value != index and _matches(key, IGNORES):

@@ -65,10 +65,20 @@ NEEDED = ('model', 'model.segmentor', 'train_cfg', 'train_dataloader',
           'train_dataloader.dataset', 'optim_wrapper')
 PADDINGS = ('model.**.seg_pad_val', 'train_dataloader.**.seg_pad_val',
             'train_dataloader.**.pad_val.seg')
-# Whose seg_pad_val is 255 unless it is set.
-PADDING_TYPES = ('SegDataPreProcessor', 'MultiChannelSegDataPreProcessor',
-                 'RandomRotate')
-IGNORES = ('*_dataloader.**.ignore_index', 'val_evaluator.**ignore_index')
+IGNORES = ('*_dataloader.**.ignore_index', 'val_evaluator.**ignore_index',
+           'model.**.loss_decode.**ignore_index', 'model.**.ignore_label')
+# Which setting of a class is 255 unless it is set.
+DEFAULTS_TO_255 = dict(
+    SegDataPreProcessor='seg_pad_val',
+    MultiChannelSegDataPreProcessor='seg_pad_val',
+    RandomRotate='seg_pad_val',
+    IoUMetric='ignore_index',
+    ClassIoUMetric='ignore_index',
+    UncertaintyMetric='ignore_index',
+    DiceLoss='ignore_index',
+    TverskyLoss='ignore_index',
+    HuasdorffDisstanceLoss='ignore_index',
+    OhemCrossEntropy='ignore_label')
 WEIGHTS = ('.pth', '.pt', '.pkl', '.safetensors')
 ENDLESS = ('val_dataloader.sampler.type', 'test_dataloader.sampler.type')
 # What MMEngine can't do without once it is given.

@@ -73,9 +73,6 @@ class TakesAll(Hook):
     ('train_dataloader.persistent_workers', False),
     ('model.teacher', None),
     ('model.terms', dict(contrast=None)),
-    # Padding with the label that the heads ignore.
-    ('model.segmentor', dict(decode_head=dict(ignore_index=0),
-                             data_preprocessor=dict(seg_pad_val=0))),
     # None is 255 to MMSegmentation.
     ('model.segmentor', dict(decode_head=dict(ignore_index=None),
                              data_preprocessor=dict(seg_pad_val=255))),

@@ -247,6 +247,23 @@ def test_unlabeled_images_are_optional(write_config, tmp_path, method):
     assert history('contrast_ratio') == [1.0] * 4
 
 
+def test_a_segmentor_of_mmseg_trains_with_the_same_hooks(write_config,
+                                                         tmp_path):
+    cfg = Config.fromfile(write_config('supervised'))
+    model = cfg.model.segmentor
+    model.data_preprocessor.size = (32, 32)
+    for head in (model.decode_head, model.auxiliary_head):
+        head.num_classes = 3
+    cfg.model = model
+    cfg.train_dataloader.dataset = cfg.train_dataloader.dataset.labeled
+    cfg.val_cfg.type = 'ValLoop'
+    cfg.work_dir = str(tmp_path / 'work')
+    Runner.from_cfg(cfg).train()
+    assert history('loss')[-1] > 0
+    log = next((tmp_path / 'work').rglob('*.log')).read_text()
+    assert 'Effective batch: 2 labelled images' in log
+
+
 def test_more_unlabeled_than_labeled(write_config, tmp_path):
     extra = '\ntrain_dataloader["dataset"]["samples_per_item"] = (1, 3)\n'
     runner = build_runner(

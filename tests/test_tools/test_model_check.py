@@ -19,8 +19,10 @@ from model_check import check_model, forget_weights, one_line
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / 'tools' / 'analysis_tools' / 'check_models.py'
 METHODS = ROOT / 'configs' / '_base_' / 'methods'
-# Auxiliary heads and a boundary head; two branches; mix transformer.
-SAMPLED = {'stdc': 33, 'fast_scnn': 33, 'segformer_mit-b0': 33, 'cgnet': 33}
+# Auxiliary heads and a boundary head; two branches; mix transformer; a head
+# with three outputs and edges to learn.
+SAMPLED = {'stdc': 33, 'fast_scnn': 33, 'segformer_mit-b0': 33, 'cgnet': 33,
+           'pidnet-s': 65}
 # Why the others cannot.
 CANNOT = {
     'san_vit-b16': 'MultimodalEncoderDecoder',

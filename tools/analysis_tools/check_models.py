@@ -1,9 +1,10 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Train, predict and export one step of many networks, and tabulate it.
 
-Without names it takes MMSegmentation's own ``_base_/models`` and those of this
-repository. Each network runs in a fresh process, so that its peak memory is
-its own. Weights are random: nothing is downloaded.
+Without names it takes MMSegmentation's own ``_base_/models``, some networks
+that have no file there, and those of this repository. Each network runs in a
+fresh process, so that its peak memory is its own. Weights are random: nothing
+is downloaded.
 """
 import argparse
 import fnmatch
@@ -39,6 +40,13 @@ COMPLETIONS = {
         'decode_head.in_channels': [768, 768, 768, 768],
         'auxiliary_head.in_channels': 768
     },
+}
+# Networks without a model's file; leaf configs hold them.
+LEAVES = {
+    'ddrnet_23-slim': 'ddrnet/ddrnet_23-slim_*.py',
+    'knet-s3_r50-d8_fcn': 'knet/knet-s3_r50-d8_fcn_*.py',
+    'pidnet-s': 'pidnet/pidnet-s_*.py',
+    'segnext_mscan-t': 'segnext/segnext_mscan-t_*.py',
 }
 # Odd, as the 321 of VOC, unless the network needs something else.
 CROP = 129
@@ -88,11 +96,14 @@ def find_models() -> Dict[str, Path]:
     for configs in (package / '.mim' / 'configs', package.parent / 'configs'):
         if configs.is_dir():
             break
-    folders = [configs / '_base_' / 'models', CONFIGS / 'models']
-    return {
-        path.stem: path
-        for folder in folders for path in sorted(folder.glob('*.py'))
+    leaves = {
+        name: path
+        for name, pattern in LEAVES.items() for path in configs.glob(pattern)
     }
+    own, theirs = ({path.stem: path for path in sorted(folder.glob('*.py'))}
+                   for folder in (CONFIGS / 'models',
+                                  configs / '_base_' / 'models'))
+    return {**theirs, **leaves, **own}
 
 
 class Network(NamedTuple):

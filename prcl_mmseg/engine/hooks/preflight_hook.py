@@ -18,6 +18,8 @@ from ...datasets.label_check import (LabelSurvey, check_class_count,
 from ...datasets.loader_check import check_steps
 from ...datasets.main_process import run_in_main_process
 from ...evaluation import UncertaintyMetric
+from ...models import SemiSegmentor
+from ...models.decode_heads import ignored_label
 from ...models.segmentors.image_channels import image_channels
 from ...models.segmentors.trial_pass import try_network
 from ...value_check import check_number
@@ -81,7 +83,8 @@ class PreflightHook(Hook):
         self._log_batch(runner, dataset)
         self._warn_of_lone_images(runner, model, dataset)
         run_in_main_process(lambda: self._check_training(runner, model))
-        try_network(model)
+        if isinstance(model, SemiSegmentor):
+            try_network(model)
 
     def before_test(self, runner: Runner) -> None:
         """Check the test data."""
@@ -95,12 +98,10 @@ class PreflightHook(Hook):
 
     def _check_training(self, runner: Runner, model: nn.Module) -> None:
         dataset = runner.train_dataloader.dataset
-        parts = {_TRAIN: DataPart(dataset, model.ignore_index)}
+        ignored = ignored_label(getattr(model, 'student', model))
+        parts = {_TRAIN: DataPart(dataset, ignored)}
         if isinstance(dataset, SemiSegDataset):
-            parts = {
-                f'{_TRAIN}.labeled': DataPart(dataset.labeled,
-                                              model.ignore_index)
-            }
+            parts = {f'{_TRAIN}.labeled': DataPart(dataset.labeled, ignored)}
             if dataset.unlabeled is not None:
                 parts[f'{_TRAIN}.unlabeled'] = DataPart(dataset.unlabeled)
         labeled = next(iter(parts))
@@ -110,9 +111,10 @@ class PreflightHook(Hook):
             parts[_VAL] = _scored_part(scored, runner.val_evaluator)
             self._compare_names(runner, dataset.metainfo, scored.metainfo)
         surveys = self._check(runner, parts, model.num_classes)
-        for key, part in parts.items():
-            check_images(part.dataset, key, image_channels(model.student),
-                         model.data_preprocessor.pixel_mean.numel())
+        if isinstance(model, SemiSegmentor):
+            for key, part in parts.items():
+                check_images(part.dataset, key, image_channels(model.student),
+                             model.data_preprocessor.pixel_mean.numel())
         log_class_histogram(surveys[labeled].pixels,
                             dataset.metainfo['classes'])
 

@@ -9,7 +9,7 @@ import math
 from typing import Any, Tuple
 
 from mmengine.config import ConfigDict
-from mmseg.models.backbones import BEiT, UNet
+from mmseg.models.backbones import BEiT, DDRNet, PIDNet, UNet
 from mmseg.models.decode_heads import LRASPPHead
 
 from ..registered import registered_class
@@ -24,12 +24,12 @@ def fit_input_size(segmentor: dict, preprocessor: dict,
     """Fit a segmentor and its preprocessor to the training crop, in place.
 
     Crops are padded up to whole patches of a ViT, whose logits would
-    otherwise be those of a larger image, to what a UNet can halve, and to
-    multiples of the preprocessor's ``size_divisor``; so are test images and
-    windows. BEiT, MAE and some networks of timm are built for images of one
-    size: they take it from the crop and predict in windows of it. LRASPPHead
-    averages large windows, so test images are padded to one. All other
-    networks take what they get.
+    otherwise be those of a larger image, to what a UNet can halve, to
+    eighths of DDRNet and PIDNet, and to multiples of the preprocessor's
+    ``size_divisor``; so are test images and windows. BEiT, MAE and some
+    networks of timm are built for images of one size: they take it from the
+    crop and predict in windows of it. LRASPPHead averages large windows, so
+    test images are padded to one. All other networks take what they get.
 
     Args:
         segmentor (dict): Config of an mmseg segmentor.
@@ -71,6 +71,9 @@ def _divisor(backbone: dict, backbone_class: type) -> int:
     """What the sides of an image must be multiples of."""
     if issubclass(backbone_class, UNet):
         return _downsampling(backbone)
+    if issubclass(backbone_class, (DDRNet, PIDNet)):
+        # They add branches at an eighth of the size, rounded down.
+        return 8
     # MMPretrain's ViT has the same name as mmseg's.
     bases = backbone_class.__mro__
     if {'VisionTransformer', 'BEiT'}.isdisjoint(

@@ -7,6 +7,7 @@ from typing import Any, List, Optional, Tuple
 from mmengine.logging import print_log
 from mmseg.models.decode_heads import STDCHead
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.models.losses import CrossEntropyLoss
 from mmseg.models.losses.utils import get_class_weight
 from mmseg.models.segmentors import (CascadeEncoderDecoder, DepthEstimator,
                                      EncoderDecoder)
@@ -126,14 +127,17 @@ def _adapt_class_weights(head: dict, num_classes: int) -> None:
             loss['class_weight'] = weights
         if not isinstance(weights, (list, tuple)):
             continue
-        if one_channel and len(weights) == 2 and weights[0]:
+        binary = one_channel and issubclass(
+            registered_class(loss), CrossEntropyLoss)
+        if binary and len(weights) == 2 and weights[0]:
             # The binary loss weighs class 1 beside class 0.
             loss['class_weight'] = [weights[1] / weights[0]]
         elif len(weights) != (1 if one_channel else num_classes):
             print_log(
-                f'class_weight of {_name(head)} has {len(weights)} values, '
-                f'but there are {num_classes} classes: it is not used. Give '
-                'your own, or set it to None.',
+                f'class_weight of {_name(loss)} in {_name(head)} has '
+                f'{len(weights)} values, but its head has '
+                f'{1 if one_channel else num_classes} channels: it is not '
+                'used. Give your own, or set it to None.',
                 logger='current',
                 level=logging.WARNING)
             loss['class_weight'] = None

@@ -5,12 +5,17 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Iterator, Optional, Tuple
 
-from mmseg.models.decode_heads import SegmenterMaskTransformerHead
+from mmseg.models.decode_heads import (IterativeDecodeHead,
+                                       SegmenterMaskTransformerHead)
 from torch import Tensor, nn
 
-# What to embed in heads whose logits don't come from a convolution. Segmenter
-# compares patch tokens with class tokens: the patch tokens are its feature.
-LAYERS = {SegmenterMaskTransformerHead: 'patch_proj'}
+# What to embed in heads without a classifier of their own. Segmenter compares
+# patch tokens with class tokens: the patch tokens are its feature. K-Net
+# compares one feature with kernels that it refines.
+LAYERS = {
+    SegmenterMaskTransformerHead: 'patch_proj',
+    IterativeDecodeHead: 'kernel_generate_head.conv_seg'
+}
 
 
 # Where the running pass of this thread, if it is recorded, keeps what enters

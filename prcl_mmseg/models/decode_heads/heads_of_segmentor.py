@@ -26,10 +26,18 @@ def head_configs(
     segmentor: dict,
     names: Sequence[str] = ('decode_head', 'auxiliary_head')
 ) -> List[dict]:
-    """The configs of the heads of these names, without wrappers."""
-    return [
+    """The configs of the heads of these names, without wrappers.
+
+    K-Net's head is made of others; they are given in its place.
+    """
+    heads = [
         head.get('head', head) for name in names
         for head in as_list(segmentor.get(name))
+    ]
+    return [
+        part for head in heads
+        for part in ([head['kernel_generate_head'], *head['kernel_update_head']
+                      ] if 'kernel_generate_head' in head else [head])
     ]
 
 
@@ -44,6 +52,12 @@ def dense_heads(segmentor: EncoderDecoder) -> List[nn.Module]:
         head for head in decode_heads(segmentor)
         if not isinstance(head, PointHead)
     ]
+
+
+def ignored_label(segmentor: EncoderDecoder) -> int:
+    """The label that counts for nothing in the losses of a segmentor."""
+    index = getattr(decode_heads(segmentor)[-1], 'ignore_index', None)
+    return 255 if index is None else index
 
 
 def embedding_head(segmentor: EncoderDecoder) -> ProbabilisticDecodeHead:

@@ -1,7 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from functools import partial
-from typing import (Any, Callable, ContextManager, NamedTuple, Optional,
-                    Sequence, Tuple)
+from typing import Any, ContextManager, Optional, Sequence, Tuple
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -14,19 +12,6 @@ from ..structures import pick_images
 from .embedding_branches import FixedVariance, MeanBranch, VarianceBranch
 from .feature_layer import (Recording, default_layer, input_channels,
                             recording, remember_input)
-
-
-class ProbabilisticOutput(NamedTuple):
-    """What one forward pass gives.
-
-    Args:
-        head_output (Any): The wrapped head's own output.
-        embed (Callable): Embeds the images of some slices of the batch, all
-            by default: means and variances of shape (n, D, h, w), fp32.
-    """
-
-    head_output: Any
-    embed: Callable[..., DiagonalGaussian]
 
 
 @MODELS.register_module()
@@ -115,7 +100,7 @@ class ProbabilisticDecodeHead(BaseModule):
     @property
     def threshold(self) -> Optional[float]:
         """float: Threshold of a one-channel binary head, else None."""
-        return self.head.threshold
+        return getattr(self.head, 'threshold', None)
 
     @property
     def ignore_index(self) -> int:
@@ -130,26 +115,12 @@ class ProbabilisticDecodeHead(BaseModule):
         """The wrapped head's losses."""
         return self.head.loss(*args)
 
-    def forward_probabilistic(
-            self, *inputs, image_size: Tuple[int, int]) -> ProbabilisticOutput:
-        """Run the head once; what was recorded on the way can be embedded.
-
-        Args:
-            *inputs: What the wrapped head takes.
-            image_size (tuple[int, int]): Height and width of the input
-                images, from which ``embed_stride`` counts.
-        """
-        with self.record() as recorded:
-            head_output = self.head(*inputs)
-        return ProbabilisticOutput(head_output,
-                                   partial(self.embed, recorded, image_size))
-
     def predict(self, *args) -> Tensor:
         """The wrapped head's prediction: logits (N, C, H, W)."""
         return self.head.predict(*args)
 
     def record(self) -> ContextManager[Recording]:
-        """Record the feature of one pass of the wrapped head."""
+        """Record the feature of one pass of the wrapped head, to embed it."""
         return recording(self.feature_layer)
 
     def embed(self,
@@ -160,7 +131,8 @@ class ProbabilisticDecodeHead(BaseModule):
 
         Args:
             recorded (Recording): Of a pass over images.
-            image_size (tuple[int, int]): Height and width of these images.
+            image_size (tuple[int, int]): Height and width of these images,
+                from which ``embed_stride`` counts.
             images (Sequence[slice]): Which of them. Defaults to all.
 
         Returns:
@@ -180,11 +152,13 @@ class ProbabilisticDecodeHead(BaseModule):
 
     def _load_plain_head(self, state_dict: dict, prefix: str, *_) -> None:
         """Let the weights of the plain head load into the wrapped one."""
-        own = tuple(f'{prefix}{child}.' for child, _ in self.named_children())
-        for key in list(state_dict):
-            if key.startswith(prefix) and not key.startswith(own):
-                plain = key[len(prefix):]
-                state_dict[f'{prefix}head.{plain}'] = state_dict.pop(key)
+        # A plain head may have a part called head, too; branches it has not.
+        names = [name for name in state_dict if name.startswith(prefix)]
+        if any(name.startswith(f'{prefix}mean_branch.') for name in names):
+            return
+        weights = {name: state_dict.pop(name) for name in names}
+        for name, weight in weights.items():
+            state_dict[f'{prefix}head.{name[len(prefix):]}'] = weight
 
 
 def _batch_norm_cfg(head: nn.Module) -> dict:

@@ -43,6 +43,9 @@ class EMATeacher(MomentumAnnealingEMA):
             gamma=gamma,
             interval=interval,
             update_buffers=True)
+        # MMEngine's list of what it averages, which is not used here, would
+        # keep a copy of all weights on the CPU.
+        self.avg_parameters = {}
 
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:

@@ -6,8 +6,10 @@ heads compute: they are computed from the part of the heads' outputs that
 belongs to them.
 """
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Callable, Iterator, List, Optional, Tuple
 
+from mmseg.models.decode_heads import IterativeDecodeHead
 from mmseg.models.decode_heads.cascade_decode_head import BaseCascadeDecodeHead
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.segmentors import EncoderDecoder
@@ -42,15 +44,14 @@ def run_network(
         inputs = (features, *outputs[-1:])
         with _classified(head) as classified:
             if isinstance(head, ProbabilisticDecodeHead):
-                output = head.forward_probabilistic(
-                    *inputs, image_size=tuple(images.shape[2:]))
-                outputs.append(output.head_output)
-                embed = output.embed
+                with head.record() as recorded:
+                    outputs.append(head(*inputs))
+                embed = partial(head.embed, recorded, tuple(images.shape[2:]))
             else:
                 outputs.append(head(*inputs))
     return NetworkOutput(features, outputs,
-                         _pick_logits(outputs[-1], classified),
-                         segmentor.align_corners, embed)
+                         _pick_logits(_plain(head), outputs[-1], classified),
+                         head.align_corners, embed)
 
 
 def own_losses(segmentor: EncoderDecoder, output: NetworkOutput,
@@ -137,14 +138,18 @@ def _classified(head: nn.Module) -> Iterator[List[Tensor]]:
         handle.remove()
 
 
-def _pick_logits(output: Any, classified: List[Tensor]) -> Tensor:
+def _pick_logits(head: nn.Module, output: Any,
+                 classified: List[Tensor]) -> Tensor:
     """The logits among what a head gives in training.
 
     Heads with losses of their own give several tensors. The logits are the
-    ones that the classifier gave, or else come first.
+    ones that the classifier gave, or else come first. K-Net gives those of
+    all its stages, and predicts with the last.
     """
     if isinstance(output, Tensor):
         return output
+    if isinstance(head, IterativeDecodeHead):
+        return output[-1]
     for tensor in output:
         if any(tensor is logits for logits in classified):
             return tensor

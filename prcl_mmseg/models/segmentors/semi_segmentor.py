@@ -11,7 +11,7 @@ from ...gaussian import DiagonalGaussian
 from ...value_check import listed
 from ..adaptation import adapt_segmentor
 from ..data_preprocessors import real_pixels
-from ..decode_heads import decode_heads
+from ..decode_heads import ignored_label
 from ..strategies import Strategy
 from ..structures import IGNORE_INDEX, NetworkOutput, View
 from ..terms import Term, check_views
@@ -216,8 +216,7 @@ class SemiSegmentor(SegmentorWithRoles):
     @property
     def ignore_index(self) -> int:
         """int: The label that counts for nothing."""
-        index = decode_heads(self.student)[-1].ignore_index
-        return 255 if index is None else index
+        return ignored_label(self.student)
 
     def _learned_parts(self) -> Dict[str, Dict[str, Tensor]]:
         terms = self.terms.state_dict(keep_vars=True)

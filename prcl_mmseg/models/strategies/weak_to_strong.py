@@ -6,7 +6,7 @@ from mmseg.utils import SampleList
 from torch import Tensor, nn
 
 from ...value_check import check_number
-from ..structures import NetworkOutput, View, image_slices
+from ..structures import NetworkOutput, View, image_slices, map_tensors
 from ..terms import check_views
 from .strategy import Strategy
 
@@ -92,8 +92,10 @@ class WeakToStrong(Strategy):
                          ) -> Dict[str, Tensor]:
         """The heads' losses times their weight; what is logged stays."""
         weight = self.supervised_weight
+        # A loss may be a list of tensors, which MMEngine adds up.
         return {
-            name: weight * value if 'loss' in name else value
+            name: map_tensors(lambda loss: weight * loss, value)
+            if 'loss' in name else value
             for name, value in losses.items()
         }
 

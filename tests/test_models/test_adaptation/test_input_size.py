@@ -47,6 +47,13 @@ def test_most_networks_take_the_crop_as_it_is():
         mode='slide', crop_size=(40, 40), stride=(30, 30))
 
 
+@pytest.mark.parametrize('kind', ['DDRNet', 'PIDNet'])
+def test_branches_meet_at_an_eighth(kind):
+    _, preprocessor = adapt(dict(type=kind), 33)
+    assert preprocessor['size'] == (40, 40)
+    assert preprocessor['test_cfg'] == dict(size_divisor=8)
+
+
 @pytest.mark.parametrize(
     'test_cfg', [dict(mode='whole'),
                  dict(SLIDE, crop_size=(38, 40))])

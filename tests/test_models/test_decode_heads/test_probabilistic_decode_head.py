@@ -31,6 +31,14 @@ def wrap(head: dict, **settings) -> ProbabilisticDecodeHead:
             }))
 
 
+def run(head: ProbabilisticDecodeHead, features: list, image_size: tuple
+        ) -> tuple:
+    """What the head gives, and the embedding."""
+    with head.record() as recorded:
+        output = head(features)
+    return output, head.embed(recorded, image_size)
+
+
 def make_features() -> list:
     return [torch.randn(2, 8, 16, 16), torch.randn(2, 16, 8, 8)]
 
@@ -53,37 +61,35 @@ def test_logits_and_losses_are_the_plain_heads():
 def test_embedding_is_a_gaussian_per_pixel():
     head = wrap(tiny.fcn_head())
     features = make_features()
-    output = head.forward_probabilistic(features, image_size=(32, 32))
-    embedding = output.embed()
+    output, embedding = run(head, features, (32, 32))
     mean, var = embedding.mean, embedding.var
     assert mean.shape == var.shape == (2, 6, 8, 8)
     assert var.min() > 0
-    assert output.head_output.shape == (2, 3, 8, 8)
+    assert output.shape == (2, 3, 8, 8)
 
 
 def test_fine_features_are_embedded_at_the_stride():
     head = wrap(tiny.fcn_head())
-    output = head.forward_probabilistic(
-        make_features(), image_size=(16, 10))
-    assert output.embed().mean.shape == (2, 6, 4, 3)
-    assert output.head_output.shape == (2, 3, 8, 8)
+    output, embedding = run(head, make_features(), (16, 10))
+    assert embedding.mean.shape == (2, 6, 4, 3)
+    assert output.shape == (2, 3, 8, 8)
 
 
 def test_defaults():
     head = MODELS.build(
         dict(type='ProbabilisticDecodeHead', head=tiny.fcn_head()))
     assert head.feature_layer == 'conv_seg'
-    output = head.forward_probabilistic(make_features(), image_size=(32, 32))
-    assert output.embed().mean.shape == (2, 256, 4, 4)
-    assert output.embed().var.median() < 0.2
+    _, embedding = run(head, make_features(), (32, 32))
+    assert embedding.mean.shape == (2, 256, 4, 4)
+    assert embedding.var.median() < 0.2
 
 
 def test_a_named_layer_is_embedded():
     head = wrap(ASPP, feature_layer='sep_bottleneck')
     assert head.mean_branch[0].in_channels == 304
     features = [torch.randn(2, 16, 16, 16), torch.randn(2, 32, 8, 8)]
-    output = head.forward_probabilistic(features, image_size=(64, 64))
-    assert output.embed().mean.shape == (2, 6, 16, 16)
+    _, embedding = run(head, features, (64, 64))
+    assert embedding.mean.shape == (2, 6, 16, 16)
 
 
 def test_unknown_layer_is_named_with_those_there_are():
@@ -102,7 +108,7 @@ def test_layer_without_channels_is_refused():
 def test_recording_leaves_nothing_behind():
     head = wrap(tiny.fcn_head())
     before = dict(head.head.conv_seg._forward_pre_hooks)
-    head.forward_probabilistic(make_features(), image_size=(32, 32))
+    run(head, make_features(), (32, 32))
     assert dict(head.head.conv_seg._forward_pre_hooks) == before
     assert len(before) == 1
     assert 'forward' not in vars(head.head)
@@ -114,8 +120,7 @@ def test_a_copy_embeds_its_own_feature():
     with torch.no_grad():
         twin.head.convs[0].conv.weight.neg_()
     before, own, after = (
-        each.forward_probabilistic(features, image_size=(32, 32)).embed()
-        for each in (head, twin, head))
+        run(each, features, (32, 32))[1] for each in (head, twin, head))
     assert before.mean.equal(after.mean) and before.var.equal(after.var)
     assert not torch.allclose(own.mean, before.mean)
     expected = twin.mean_branch(twin.head.convs(features[1]))
@@ -129,8 +134,7 @@ def test_a_recorded_prediction_is_embedded_as_in_training():
     with head.record() as recording:
         head.predict(features, metas, {})
     recorded = head.embed(recording, (32, 32))
-    expected = head.forward_probabilistic(
-        features, image_size=(32, 32)).embed()
+    _, expected = run(head, features, (32, 32))
     torch.testing.assert_close(recorded.mean, expected.mean)
     torch.testing.assert_close(recorded.var, expected.var)
 
@@ -142,6 +146,22 @@ def test_weights_of_the_plain_head_load():
     assert not unexpected
     assert all('branch' in name for name in missing)
     assert head.head.conv_seg.weight.equal(plain.conv_seg.weight)
+
+
+def test_a_plain_head_may_have_a_part_called_head():
+    ddr = tiny.fcn_head(type='DDRHead', norm_cfg=tiny.BN)
+    for name in ('num_convs', 'concat_input'):
+        del ddr[name]
+    plain = MODELS.build(ddr)
+    # Into a plain name, from a plain and from a wrapped one.
+    for weights in (plain.state_dict(), wrap(ddr).state_dict()):
+        head = wrap(ddr)
+        missing, unexpected = head.load_state_dict(weights, strict=False)
+        assert not unexpected
+        assert all(name.startswith(('mean_', 'variance_')) for name in missing)
+        key = 'head.1.weight' if 'conv_seg.weight' in weights else \
+            'head.head.1.weight'
+        assert head.head.head[1].weight.equal(weights[key])
 
 
 def test_norm_of_the_branches_follows_the_head():

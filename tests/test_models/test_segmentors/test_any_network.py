@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import tiny
 import torch
+from mmseg.models.decode_heads import FCNHead
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 from torch import nn
@@ -49,7 +50,38 @@ def auxiliary() -> dict:
     ])
 
 
-NETWORKS = [segmenter, encnet, auxiliary, tiny.point_rend]
+def knet() -> dict:
+    """Its head is made of heads, and gives the logits of each stage."""
+    update = dict(
+        type='KernelUpdateHead',
+        num_classes=150,
+        num_ffn_fcs=2,
+        num_heads=2,
+        num_mask_fcs=1,
+        feedforward_channels=16,
+        in_channels=8,
+        out_channels=8,
+        conv_kernel_size=1,
+        ffn_act_cfg=dict(type='ReLU', inplace=True),
+        with_ffn=True,
+        feat_transform_cfg=dict(conv_cfg=dict(type='Conv2d'), act_cfg=None),
+        kernel_updator_cfg=dict(
+            type='KernelUpdator',
+            in_channels=8,
+            feat_channels=8,
+            out_channels=8,
+            act_cfg=dict(type='ReLU', inplace=True),
+            norm_cfg=dict(type='LN')))
+    return tiny.segmentor(
+        decode_head=dict(
+            type='IterativeDecodeHead',
+            num_stages=2,
+            kernel_update_head=[update, update],
+            kernel_generate_head=tiny.fcn_head(num_classes=150)),
+        auxiliary_head=None)
+
+
+NETWORKS = [segmenter, encnet, auxiliary, knet, tiny.point_rend]
 
 
 @MODELS.register_module()
@@ -99,6 +131,22 @@ def test_predictions_are_the_plain_segmentors(network):
         assert result.seg_logits.data.equal(plain.seg_logits.data)
         assert result.pred_variance.data.shape == (1, 32, 32)
         assert result.pred_variance.data.isfinite().all()
+
+
+def test_knet_teaches_what_it_predicts():
+    """The logits of its last stage."""
+    student = build(knet()).student
+    head = student.decode_head.head
+    assert {part.num_classes for part in (
+        head.kernel_generate_head, *head.kernel_update_head)} == {CLASSES}
+    images = torch.randn(2, 3, 32, 32)
+    # In training it gives all stages; nothing in it is random.
+    output = run_network(student, images)
+    assert len(output.head_outputs[-1]) == 3
+    assert output.seg_logits is output.head_outputs[-1][-1]
+    losses = own_losses(student, output, tiny.samples(1))
+    assert [f'decode.loss_ce.s{stage}' for stage in range(3)] == [
+        name for name in losses if 'loss' in name]
 
 
 @pytest.mark.parametrize('network', [segmenter, encnet, auxiliary])
@@ -203,6 +251,39 @@ def test_class_weights_of_one_channel(weights, expected, tmp_path):
     model = build(network, num_classes=2)
     losses = model.loss(*tiny.semi_batch(classes=2))
     assert losses['decode.loss_ce'].isfinite()
+
+
+def test_only_the_binary_cross_entropy_weighs_class_1_beside_class_0():
+    """A focal loss would multiply both by it."""
+    loss = dict(type='FocalLoss', class_weight=[2.0, 5.0])
+    network = tiny.segmentor(
+        decode_head=tiny.fcn_head(out_channels=1, loss_decode=loss))
+    adapted = adapt_segmentor(network, 2)['decode_head']['loss_decode']
+    assert adapted['class_weight'] is None
+
+
+@MODELS.register_module()
+class ListLossHead(FCNHead):
+    """Its loss is a list, which MMEngine adds up."""
+
+    def loss_by_feat(self, seg_logits, batch_data_samples):
+        losses = super().loss_by_feat(seg_logits, batch_data_samples)
+        losses['loss_ce'] = [losses['loss_ce'], losses['loss_ce']]
+        return losses
+
+
+def test_a_loss_may_be_a_list():
+    inputs, samples = tiny.semi_batch()
+    totals = []
+    for kind in ('FCNHead', 'ListLossHead'):
+        torch.manual_seed(0)
+        model = build(
+            tiny.segmentor(
+                decode_head=tiny.fcn_head(type=kind), auxiliary_head=None),
+            'mean_teacher', strategy=dict(supervised_weight=0.5))
+        _, log = model.parse_losses(model.loss(inputs, samples))
+        totals.append(log['decode.loss_ce'].item())
+    assert totals[1] == pytest.approx(2 * totals[0])
 
 
 @pytest.mark.parametrize('content, message', [

@@ -128,8 +128,10 @@ def log_density(mean: Tensor, var: Tensor, other: Tensor, other_var: Tensor,
 
 
 def embed(network: nn.Module, features):
-    return network.decode_head.forward_probabilistic(
-        features, image_size=(32, 32)).embed()
+    head = network.decode_head
+    with head.record() as recorded:
+        head(features)
+    return head.embed(recorded, (32, 32))
 
 
 def step_by_hand(model: nn.Module, inputs: dict, samples: dict,

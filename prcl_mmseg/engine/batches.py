@@ -13,7 +13,7 @@ from torch.utils.data import BatchSampler, DataLoader
 
 
 class TrainingBatches:
-    """Batches as an uninterrupted training gets them, found at no cost.
+    """Batches of the images that an uninterrupted training gets.
 
     Stands where MMEngine's loop has its iterator. The loop goes past the
     batches that were trained before; MMEngine's official family loads them

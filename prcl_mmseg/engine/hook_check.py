@@ -8,11 +8,10 @@ from mmseg.registry import HOOKS
 
 from ..models import PrototypeBank
 from ..value_check import check_number, did_you_mean
+from .config_rules import PACKAGES
 from .hooks import MeanTeacherHook, PrototypeBankHook
 from .hooks.unwrap import unwrap_model
 
-# Whose hooks are known to move neither teacher nor prototypes.
-PACKAGES = ('mmengine', 'mmseg', __name__.split('.')[0])
 # Scores of mmseg's IoUMetric, by its iou_metrics.
 SCORES = dict(
     mIoU=('mIoU', 'mAcc'),

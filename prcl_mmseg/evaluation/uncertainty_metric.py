@@ -93,7 +93,7 @@ class UncertaintyMetric(BaseMetric):
         Args:
             data_batch (dict): Not looked at.
             data_samples (Sequence[dict]): With 'pred_sem_seg', 'seg_logits',
-                'gt_sem_seg', 'pred_variance' and 'pred_posterior'.
+                'gt_sem_seg', and the maps that the scores need.
         """
         for sample in data_samples:
             self._commit()

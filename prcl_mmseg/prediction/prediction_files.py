@@ -75,8 +75,8 @@ class PredictionFiles:
 
         Returns:
             dict: Its row. ``confidence`` is the mean over the pixels of the
-            probability of the predicted class, a map's column its mean, and
-            a class's column its share of the pixels.
+            probability of the most probable class, a map's column its mean,
+            and a class's column its share of the pixels.
         """
         # Of a one-channel head it is a float.
         label = sample.pred_sem_seg.data[0].long().cpu().numpy()

@@ -11,11 +11,12 @@ from ..resume_check import (check_fit, describe_run, follow_config,
 
 @HOOKS.register_module()
 class ResumeHook(Hook):
-    """Lets a resumed training go on as if it had never stopped.
+    """Lets a resumed training go on where it stopped.
 
     Finds the newest intact checkpoint, says what does not fit this run, goes
-    on with the batch that would have been next, and takes the validation
-    that a cut may have swallowed.
+    on with the images that would have been next (with data workers their
+    crops and flips differ), and takes the validation that a cut may have
+    swallowed.
 
     Raises:
         ValueError: If no checkpoint is intact, or if training on from it

@@ -56,9 +56,10 @@ class ViewVariance(Term):
                  channels: int = 64,
                  stride: int = 4) -> None:
         super().__init__(num_classes)
-        self.stride = check_number('terms.views.stride', stride, 1, whole=True)
+        self.stride = check_number(
+            'ViewVariance.stride', stride, 1, whole=True)
         self.channels = check_number(
-            'terms.views.channels', channels, 1, whole=True)
+            'ViewVariance.channels', channels, 1, whole=True)
         self._weak: Optional[Tensor] = None
 
     def attach(self, network: nn.Module) -> None:

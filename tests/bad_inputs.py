@@ -326,6 +326,10 @@ LINES = [
      'train_dataloader.batch_size', '99', 'drop_last', 'Lower'),
     ('validation_without_masks', 'val_dataloader["dataset"]["pipeline"] = '
      '[load, pack]', 'val_dataloader.dataset.pipeline', 'LoadAnnotations'),
+    ('masks_that_are_resized', 'val_dataloader["dataset"]["pipeline"] = '
+     '[load, dict(type="LoadAnnotations"), dict(type="Resize", '
+     'scale=(16, 16)), pack]', 'val_dataloader.dataset.pipeline', '(16, 16)',
+     'LoadAnnotations behind Resize'),
     ('schedule_by_epoch', 'param_scheduler = [dict(type="PolyLR")]',
      'param_scheduler.0.by_epoch', 'True', 'by_epoch=False'),
     ('validation_that_never_begins', 'train_cfg["val_begin"] = 100',

@@ -27,8 +27,7 @@ from mmengine.utils import ProgressBar  # noqa: E402
 from mmseg.apis import init_model  # noqa: E402
 from torch.utils.data import DataLoader, Subset  # noqa: E402
 
-from prcl_mmseg.datasets import (UnlabeledDataset,  # noqa: E402
-                                 check_images, folder_dataset)
+from prcl_mmseg.datasets import UnlabeledDataset, check_images  # noqa: E402
 from prcl_mmseg.datasets.file_check import require_files  # noqa: E402
 from prcl_mmseg.datasets.output_folder import (  # noqa: E402
     check_output_folder)
@@ -88,7 +87,7 @@ def parse_args() -> tuple:
 
 def load_images(args: argparse.Namespace, cfg: Config) -> UnlabeledDataset:
     """The images of the folder; all files are looked at."""
-    dataset = folder_dataset(args.folder)
+    dataset = UnlabeledDataset(data_root=args.folder)
     if not len(dataset):
         raise ValueError(f'{args.folder!r} holds no image')
     dataset.pipeline = maskless_pipeline(cfg, args.tta)

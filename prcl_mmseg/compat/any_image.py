@@ -55,10 +55,10 @@ def inference_pipeline(pipeline: List[dict]) -> Any:
     from mmseg.registry import TRANSFORMS
     transforms = [TRANSFORMS.build(transform) for transform in pipeline]
     transforms = [item for item in transforms if not _is_named(item, 'Annot')]
-    for index, transform in enumerate(transforms):
-        if _is_named(transform, 'Image') or _is_named(transform, 'Data'):
-            transforms[index] = _LoadOrTake(transform)
-            break
+    # The first transform loads, if no name says which one does.
+    loader = next((index for index, item in enumerate(transforms)
+                   if _is_named(item, 'Image') or _is_named(item, 'Data')), 0)
+    transforms[loader] = _LoadOrTake(transforms[loader])
     return Compose(transforms)
 
 

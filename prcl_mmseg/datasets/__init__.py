@@ -13,7 +13,7 @@ from .split_list import SplitEntry, read_split
 from .stock_splits import (SplitADE20KDataset, SplitCityscapesDataset,
                            SplitCOCOStuffDataset, SplitLoveDADataset,
                            SplitVOCDataset)
-from .unlabeled_dataset import UnlabeledDataset, folder_dataset
+from .unlabeled_dataset import UnlabeledDataset
 
 __all__ = [
     'CamVidDataset', 'DemoSegDataset', 'LoadMultiChannelImage',
@@ -21,6 +21,6 @@ __all__ = [
     'SplitADE20KDataset', 'SplitCOCOStuffDataset', 'SplitCityscapesDataset',
     'SplitEntry', 'SplitLoveDADataset', 'SplitSegDataset', 'SplitVOCDataset',
     'UnlabeledDataset', 'check_class_count', 'check_data', 'check_images',
-    'check_labels', 'check_paths', 'folder_dataset', 'generate_demo',
-    'log_class_histogram', 'read_split'
+    'check_labels', 'check_paths', 'generate_demo', 'log_class_histogram',
+    'read_split'
 ]

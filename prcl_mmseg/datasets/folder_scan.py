@@ -39,11 +39,13 @@ def scan_folder(folder: str,
 
 def scan_images(folder: str,
                 backend_args: Optional[dict] = None) -> List[str]:
-    """Images of any usual ending below a folder, as :func:`scan_folder`."""
-    return [
-        path for path in scan_folder(folder, ('', ), backend_args)
-        if path.lower().endswith(IMAGE_SUFFIXES)
-    ]
+    """Images of any usual ending below a folder, as :func:`scan_folder`.
+
+    Arrays (``.npy``), where there is no such image.
+    """
+    paths = scan_folder(folder, ('', ), backend_args)
+    images = [path for path in paths if path.lower().endswith(IMAGE_SUFFIXES)]
+    return images or [path for path in paths if path.endswith('.npy')]
 
 
 def _local_files(folder: str, above: Tuple[str, ...]) -> Iterator[str]:

@@ -23,7 +23,9 @@ class MarkImageArea(BaseTransform):
     """Gives a loaded image a ``gt_seg_map`` that says image everywhere."""
 
     def transform(self, results: dict) -> dict:
-        """Add the map."""
+        """Add the map, if there is an image already."""
+        if 'img' not in results:
+            return results
         results['gt_seg_map'] = np.full(results['img'].shape[:2], _IMAGE,
                                         np.uint8)
         results['seg_fields'] = [*results.get('seg_fields', ()), 'gt_seg_map']

@@ -110,6 +110,36 @@ def check_images(dataset: Any,
         _check_depth(image, info, key, loader)
 
 
+def check_mask_size(dataset: Any, key: str) -> None:
+    """Refuse a pipeline that resizes the masks to compare predictions with.
+
+    Predictions are as large as the image in its file.
+
+    Args:
+        dataset: A dataset or a wrapper of datasets; its first sample is
+            loaded.
+        key (str): Where its config stands, such as
+            ``val_dataloader.dataset``.
+
+    Raises:
+        ValueError: Names the file, both sizes and the cure.
+    """
+    if not len(dataset):
+        return
+    samples = dataset[0]['data_samples']
+    for sample in samples if isinstance(samples, list) else [samples]:
+        original = sample.metainfo.get('ori_shape')
+        if original is None or 'gt_sem_seg' not in sample:
+            continue
+        size = tuple(sample.gt_sem_seg.data.shape[-2:])
+        if size != tuple(original):
+            raise ValueError(
+                f'`{key}.pipeline` gives a mask of {size} (height, width) for '
+                f'{sample.metainfo.get("img_path")}, but predictions have the '
+                f'size of the image, {tuple(original)}. Put LoadAnnotations '
+                'behind Resize, and leave crops and rotations out.')
+
+
 def _check_depth(image: np.ndarray, info: dict, key: str,
                  loader: Any) -> None:
     if image.dtype.kind in 'ui' and image.dtype.itemsize > 1:

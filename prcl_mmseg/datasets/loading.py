@@ -22,7 +22,9 @@ class LoadMultiChannelImage(BaseTransform):
     Reads NumPy's ``.npy`` files, TIFF files (through ``tifffile``) and
     whatever MMCV decodes, unchanged. Arrays of shape (channels, height,
     width) are turned to (height, width, channels), which is told by
-    ``channels``.
+    ``channels``. Channels come as the file has them, red first; three of them
+    come blue first, as in all pipelines of MMSegmentation, whose preprocessor
+    turns them back (``bgr_to_rgb``).
 
     Adds the keys ``img`` (float32, shape (height, width, channels)),
     ``img_shape`` and ``ori_shape``.
@@ -51,8 +53,11 @@ class LoadMultiChannelImage(BaseTransform):
         """Load ``results['img_path']``, or take the array ``results['img']``.
         """
         path = results.setdefault('img_path', None)
-        image = results['img'] if 'img' in results else self._read(path)
+        given = results.get('img')
+        image = self._read(path) if given is None else given
         image = self._channels_last(image, path)
+        if given is None and self.channels == 3:
+            image = image[..., ::-1]
         results['img'] = np.ascontiguousarray(image, dtype=np.float32)
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
         return results
@@ -137,7 +142,7 @@ class LoadWideAnnotations(LoadAnnotations):
 
 
 def decode_image(content: bytes) -> np.ndarray:
-    """Decode the bytes of an image file, unchanged.
+    """Decode the bytes of an image file, unchanged, red first.
 
     Raises:
         ImportError: For a TIFF file without ``tifffile``.
@@ -156,4 +161,7 @@ def decode_image(content: bytes) -> np.ndarray:
     image = mmcv.imfrombytes(content, flag='unchanged')
     if image is None:
         raise ValueError('unknown image format')
+    if image.ndim == 3 and image.shape[2] in (3, 4):
+        # OpenCV gives blue first, with or without opacity.
+        image = image[..., [2, 1, 0, 3][:image.shape[2]]]
     return image

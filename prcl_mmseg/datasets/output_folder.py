@@ -1,6 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 import os.path as osp
-from typing import Iterable
+from typing import Iterable, List
 
 
 def check_output_folder(folder: str, sources: Iterable[str]) -> None:
@@ -16,6 +16,18 @@ def check_output_folder(folder: str, sources: Iterable[str]) -> None:
     if osp.lexists(folder) and not osp.isdir(folder):
         raise ValueError(f'--out {str(folder)!r} is no folder; choose another')
     refuse_inside(folder, sources)
+
+
+def separate_roots(roots: Iterable[str]) -> List[str]:
+    """Roots of data sets, without those that hold the working directory.
+
+    Below such a root lies everything that the user writes, too.
+    """
+    here = osp.join(osp.realpath(osp.curdir), '')
+    return [
+        root for root in roots
+        if not here.startswith(osp.join(osp.realpath(root), ''))
+    ]
 
 
 def refuse_inside(folder: str,

@@ -45,11 +45,16 @@ def find_image_loader(dataset: Any) -> Optional[Any]:
 
     Returns:
         The first loading transform of the pipelines, wrapped transforms
-        included, if it isn't one that loads masks; otherwise None.
+        included, if it isn't one that loads masks; otherwise None. The first
+        of all loads if it is the user's own, whatever its name.
     """
+    first = True
     for transform in _transforms_of(dataset):
-        if is_loader(transform):
+        if isinstance(transform, Compose):
+            continue
+        if is_loader(transform) or first and not _is_stock(transform):
             return None if loads_masks(transform) else transform
+        first = False
     return None
 
 
@@ -145,6 +150,12 @@ def loads_masks(transform: Any) -> bool:
     if isinstance(transform, LoadBiomedicalData):
         return transform.with_seg
     return isinstance(transform, (LoadAnnotations, LoadBiomedicalAnnotation))
+
+
+def _is_stock(transform: Any) -> bool:
+    """Whether a transform is of a package whose loaders are called Load..."""
+    root = type(transform).__module__.split('.')[0]
+    return root in ('mmengine', 'mmcv', 'mmseg', __name__.split('.')[0])
 
 
 def _transforms_of(dataset: Any) -> Iterator[Any]:

@@ -28,7 +28,8 @@ class UnlabeledDataset(SplitSegDataset):
         img_suffix (str, optional): In a folder, take only the files that end
             so. For a list of bare ids, the suffix of the images. Defaults to
             None: any of ``.jpg .jpeg .png .bmp .tif .tiff .webp`` in upper or
-            lower case (for bare ids on a remote backend, ``.jpg``).
+            lower case (for bare ids on a remote backend, ``.jpg``), and
+            ``.npy`` in a folder without any of these.
         exclude (str or Sequence[str]): Lists whose images are left out, such
             as that of the validation images. They are looked for, and lead to
             images, as ``ann_file`` does; an empty name means no list.
@@ -114,8 +115,10 @@ class UnlabeledDataset(SplitSegDataset):
         contents: Dict[str, Dict[str, str]] = {}
         paths = []
         for image in images:
-            if self._is_file_name(image):
-                paths.append(self._locate(image, prefix))
+            located = self._locate(image, prefix)
+            if self._is_file_name(image) or (self._is_local
+                                             and osp.isfile(located)):
+                paths.append(located)
             elif self._is_local:
                 folder, stem = osp.split(osp.join(prefix, image))
                 if folder not in contents:
@@ -145,12 +148,3 @@ def _images_by_stem(folder: str) -> Dict[str, str]:
         osp.splitext(name)[0]: name
         for name in names if name.lower().endswith(IMAGE_SUFFIXES)
     }
-
-
-def folder_dataset(folder: str) -> UnlabeledDataset:
-    """The images of a folder, subfolders included.
-
-    Arrays (``.npy``), where there are no files of the usual formats.
-    """
-    return UnlabeledDataset(data_root=folder) or UnlabeledDataset(
-        data_root=folder, img_suffix='.npy')

@@ -1,7 +1,8 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Which parts of a config need this package."""
-from typing import Any, List, Sequence
+from typing import Any, List, Sequence, Set
 
+import mmseg.registry
 from mmengine.registry import Registry
 
 from ..engine.config_parts import config_dicts
@@ -23,6 +24,23 @@ def own_types(node: Any, *registries: Registry) -> List[str]:
         if isinstance(part.get('type'), str)
         and _is_own_type(part['type'], registries)
     })
+
+
+def used_packages(node: Any) -> Set[str]:
+    """Packages, but MMSegmentation's own, that register types of a config."""
+    names = {part['type'] for part in config_dicts(node)
+             if isinstance(part.get('type'), str)}
+    registries = [item for item in vars(mmseg.registry).values()
+                  if isinstance(item, Registry)]
+    registries += [item.parent for item in registries if item.parent]
+    packages = {
+        registry.module_dict[name].__module__.split('.')[0]
+        for registry in registries
+        for name in names.intersection(registry.module_dict)
+    }
+    # mmpretrain.TIMMBackbone
+    packages |= {name.split('.')[0] for name in names if '.' in name}
+    return packages - {'mmengine', 'mmcv', 'mmseg', 'torch', OWN_PACKAGE}
 
 
 def _is_own_type(name: str, registries: Sequence[Registry]) -> bool:

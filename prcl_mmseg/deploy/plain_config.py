@@ -4,7 +4,7 @@
 What it describes runs where this package is not installed.
 """
 import copy
-from typing import Any, List, NamedTuple
+from typing import Any, List, NamedTuple, Tuple
 
 from mmengine.config import Config
 from mmengine.registry import Registry
@@ -17,7 +17,7 @@ from ..engine.config_parts import (config_dicts, drop_pretrained_init,
 from ..engine.config_types import name_types
 from ..models.adaptation import adapt_segmentor
 from ..models.data_preprocessors import for_any_channels
-from .own_types import OWN_PACKAGE, own_types
+from .own_types import OWN_PACKAGE, own_types, used_packages
 from .plain_dataset import NoPlainDataset, plain_dataset
 
 # Settings that prediction has a use for, taken over as they are, with the
@@ -128,7 +128,10 @@ def plain_config(cfg: Config, list_file: str) -> PlainConfig:
     }
     if cfg.get('test_dataloader') is not None:
         _take_over_test(cfg, plain, list_file, left_out)
-    imports = _other_imports(cfg, plain)
+    imports, unused = _other_imports(cfg, plain)
+    if unused:
+        left_out.append(f'custom_imports is without {", ".join(unused)}: '
+                        'nothing here needs it')
     if imports:
         plain['custom_imports'] = dict(
             imports=imports, allow_failed_imports=False)
@@ -188,19 +191,26 @@ def _unwrap_head(head: dict) -> dict:
     return head
 
 
-def _other_imports(cfg: Config, plain: dict) -> List[str]:
-    imports = cfg.get('custom_imports', {}).get('imports', [])
-    imports = [imports] if isinstance(imports, str) else list(imports)
-    imports = [name for name in imports if name.split('.')[0] != OWN_PACKAGE]
+def _other_imports(cfg: Config, plain: dict) -> Tuple[List[str], List[str]]:
+    """Modules that a plain config has to import, and those it need not."""
+    given = cfg.get('custom_imports', {}).get('imports', [])
+    given = [given] if isinstance(given, str) else list(given)
+    given = [name for name in given if name.split('.')[0] != OWN_PACKAGE]
     scopes = {
         part['type'].split('.')[0]
         for part in config_dicts(plain['model'])
         if isinstance(part.get('type'), str) and part['type'].count('.') == 1
     }
+    roots = {name: name.split('.')[0] for name in given}
+    used = used_packages(plain)
+    imports = [name for name in given if roots[name] in used]
+    if used - scopes - set(roots.values()):
+        # Some module registers what another package has.
+        imports = list(given)
     for scope in sorted(scopes):
         if not any(name.split('.')[0] == scope for name in imports):
             imports.append(f'{scope}.models')
-    return imports
+    return imports, [name for name in given if name not in imports]
 
 
 def _as_dict(node: Any) -> Any:

@@ -8,9 +8,13 @@ from torch import Tensor, nn
 
 from .hooks.unwrap import unwrap_model
 from .resume import missing_parts
+from .signatures import arguments
 
 _WEIGHTS = ('To start a training from its weights, leave --resume out and '
             'set load_from to it')
+
+# Arguments of a schedule that are no setting of it.
+_OF_THE_RUN = ('optimizer', 'last_step', 'verbose')
 
 
 def describe_run(runner: Runner) -> Dict[str, Any]:
@@ -104,7 +108,7 @@ def _names(settings: Sequence[str]) -> str:
 
 
 def schedule_changed(runner: Runner, checkpoint: dict) -> bool:
-    """Whether a checkpoint's schedule ends elsewhere than the config's.
+    """Whether a checkpoint's schedule is another one than the config's.
 
     MMEngine goes on with that of the checkpoint, so a run that is made longer
     would end at learning rate 0.
@@ -114,7 +118,10 @@ def schedule_changed(runner: Runner, checkpoint: dict) -> bool:
         return False
     if not isinstance(saved, list):
         return bool(own)
-    return [each.end for each in own] != [each.get('end') for each in saved]
+    return len(own) != len(saved) or any(
+        state.get(name) != value for each, state in zip(own, saved)
+        for name, value in each.state_dict().items()
+        if name in arguments(type(each)) and name not in _OF_THE_RUN)
 
 
 def follow_config(runner: Runner) -> None:

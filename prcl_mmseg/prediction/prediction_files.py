@@ -8,7 +8,7 @@ import numpy as np
 from mmseg.structures import SegDataSample
 
 from ..compat.whole_files import whole_file
-from ..evaluation.pixel_scores import max_softmax
+from ..evaluation.pixel_scores import class_logits
 from ..visualization.displayable import decode_displayable
 from ..visualization.overlay import paint_overlay
 from ..visualization.shrink import fit_size, shrink
@@ -75,7 +75,7 @@ class PredictionFiles:
 
         Returns:
             dict: Its row. ``confidence`` is the mean over the pixels of the
-            probability of the most probable class, a map's column its mean,
+            probability of the predicted class, a map's column its mean,
             and a class's column its share of the pixels.
         """
         # Of a one-channel head it is a float.
@@ -87,7 +87,9 @@ class PredictionFiles:
             self._encode('overlays', name,
                          self._overlay(sample.img_path, label)[..., ::-1])
         count = np.bincount(label.ravel(), minlength=len(self.classes))
-        confidence = max_softmax(sample.seg_logits.data).double().mean()
+        prob = class_logits(sample.seg_logits.data).softmax(dim=0)
+        confidence = prob.gather(0, sample.pred_sem_seg.data.long()).double(
+        ).mean()
         row = dict(image=image, width=label.shape[1], height=label.shape[0],
                    confidence=f'{float(confidence):.6g}')
         for key, part in self.maps.items():

@@ -6,7 +6,7 @@ from typing import Any, List, NamedTuple, Optional, Tuple
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
-from ..datasets import folder_dataset
+from ..datasets import UnlabeledDataset
 from ..datasets.file_check import require_files
 from ..datasets.image_area import mark_image_area
 from ..datasets.path_check import build_dataset
@@ -133,7 +133,7 @@ def find_pool(cfg: Config, pipeline: list,
 def _unlabeled(config: dict, folder: Optional[str]) -> Tuple[Any, str]:
     """The unlabelled data set, and its name for messages."""
     if folder is not None:
-        return folder_dataset(folder), f'--images {folder!r}'
+        return UnlabeledDataset(data_root=folder), f'--images {folder!r}'
     key = f'{_KEY}.unlabeled'
     if config.get('unlabeled') is None:
         raise ValueError(f'`{key}` is missing in the config; give the folder '

@@ -5,7 +5,7 @@ import os.path as osp
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
-from ..datasets.output_folder import check_output_folder
+from ..datasets.output_folder import check_output_folder, separate_roots
 from ..datasets.split_list import SplitEntry, format_entry
 from .image_pool import ImagePool
 
@@ -26,7 +26,8 @@ def check_folder(folder: str, pool: ImagePool, overwrite: bool) -> None:
     """
     sources = {osp.dirname(image.path)
                for image in pool.candidates + pool.labeled}
-    check_output_folder(folder, sorted(sources.union(pool.roots) - {''}))
+    sources.update(separate_roots(pool.roots))
+    check_output_folder(folder, sorted(sources - {''}))
     existing = [name for name in FILES if osp.lexists(osp.join(folder, name))]
     if existing and not overwrite:
         raise FileExistsError(

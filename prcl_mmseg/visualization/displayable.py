@@ -49,8 +49,9 @@ def decode_displayable(content: bytes) -> np.ndarray:
     if image.dtype == np.uint8 and channels in (1, 3, 4):
         # What is no array file, MMCV knows best.
         decoded = _decode_by_mmcv(content)
-        return displayable(image) if decoded is None else decoded
-    return displayable(image)
+        if decoded is not None:
+            return decoded
+    return displayable(image[..., ::-1] if channels == 3 else image)
 
 
 def _decode_by_mmcv(content: bytes) -> Optional[np.ndarray]:

@@ -105,6 +105,15 @@ def test_source_is_never_written_into(run_tool, data, tmp_path):
     assert tree(data) == before and not (data / 'splits').exists()
 
 
+def test_a_root_may_hold_the_working_directory(run_tool, data, monkeypatch):
+    monkeypatch.chdir(data)
+    arguments = ('make', '--data-root', '.', '--count', '2', '--out')
+    assert not run_tool(TOOL, *arguments, 'splits/few').failed
+    assert len(images(data / 'splits/few/labeled.txt')) == 2
+    result = run_tool(TOOL, *arguments, 'images/splits')
+    assert result.failed and 'lies inside the data' in result.error
+
+
 def test_links_are_replaced_and_not_what_they_lead_to(
         run_tool, data, tmp_path):
     published = tmp_path / 'published.txt'

@@ -100,6 +100,24 @@ def test_bare_folder_of_any_image_format(folder):
     assert all(sample['inputs'].shape[0] == 3 for sample in dataset)
 
 
+def test_a_folder_of_arrays(tmp_path):
+    np.save(tmp_path / 'a.npy', np.zeros((9, 9, 5)))
+    (tmp_path / 'notes.txt').write_text('no image')
+    infos = UnlabeledDataset(data_root=str(tmp_path)).load_data_list()
+    assert [info['img_path'] for info in infos] == [str(tmp_path / 'a.npy')]
+    cv2.imwrite(str(tmp_path / 'b.png'), np.zeros((9, 9, 3)))
+    infos = UnlabeledDataset(data_root=str(tmp_path)).load_data_list()
+    assert [info['img_path'] for info in infos] == [str(tmp_path / 'b.png')]
+
+
+def test_a_list_of_files_with_endings_of_their_own(tmp_path):
+    (tmp_path / 'a.dat').write_bytes(b'')
+    (tmp_path / 'list.txt').write_text('a.dat None\n')
+    infos = UnlabeledDataset(
+        data_root=str(tmp_path), ann_file='list.txt').load_data_list()
+    assert [info['img_path'] for info in infos] == [str(tmp_path / 'a.dat')]
+
+
 @pytest.mark.parametrize('text', [
     'images/a.jpg masks/a.png\nimages/b.jpg masks/b.png', 'a\nb',
     '/images/a.jpg None\n/images/b.jpg None'

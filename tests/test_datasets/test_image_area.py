@@ -5,9 +5,13 @@ import random
 import cv2
 import numpy as np
 import pytest
+from mmcv.transforms import BaseTransform
 from mmseg.registry import DATASETS
+from mmseg.registry import TRANSFORMS as MMSEG_TRANSFORMS
 
+from prcl_mmseg.datasets import UnlabeledDataset
 from prcl_mmseg.datasets.image_area import MarkImageArea
+from prcl_mmseg.datasets.pipeline_check import find_image_loader
 from prcl_mmseg.models import SemiSegDataPreprocessor, real_pixels
 
 TRANSFORMS = {
@@ -43,6 +47,16 @@ def folder(tmp_path):
     (tmp_path / 'list.txt').write_text(
         'a.png a_mask.png\nb.png b_mask.png\n')
     return str(tmp_path)
+
+
+@MMSEG_TRANSFORMS.register_module()
+class ReadsImages(BaseTransform):
+    """A loader of the user's whose name does not say so."""
+
+    def transform(self, results: dict) -> dict:
+        results['img'] = cv2.imread(results['img_path'])
+        results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
+        return results
 
 
 def build(folder: str, transforms: list, mosaic: bool = False):
@@ -101,6 +115,31 @@ def test_padding_is_where_it_is_in_masks(folder, name, mosaic):
     mask, area = areas(dataset, crop_size=(80, 80))
     assert area.equal(mask)
     assert 0 < area.float().mean() < 1
+
+
+def test_the_first_transform_loads_whatever_its_name(folder):
+    dataset = UnlabeledDataset(
+        data_root=folder, ann_file='list.txt', pipeline=[
+            dict(type='ReadsImages'), dict(type='Pad', size=(48, 56)),
+            dict(type='PackSegInputs')])
+    assert type(find_image_loader(dataset)).__name__ == 'ReadsImages'
+    dataset = build(folder, TRANSFORMS['pad'])
+    # Of a stock transform the name says whether it loads.
+    del dataset.unlabeled.pipeline.transforms[:2]
+    assert find_image_loader(dataset.unlabeled) is None
+    dataset = DATASETS.build(dict(
+        type='SemiSegDataset',
+        labeled=dict(
+            type='SplitSegDataset', data_root=folder, ann_file='list.txt',
+            metainfo=dict(classes=('a', 'b', 'c')), pipeline=[
+                dict(type='ReadsImages'), dict(type='LoadAnnotations'),
+                *TRANSFORMS['pad'], dict(type='PackSegInputs')]),
+        unlabeled=dict(
+            type='UnlabeledDataset', data_root=folder, ann_file='list.txt',
+            pipeline=[dict(type='ReadsImages'), *TRANSFORMS['pad'],
+                      dict(type='PackSegInputs')])))
+    mask, area = areas(dataset, crop_size=(80, 80))
+    assert area.equal(mask) and area.sum() == 36 * 44
 
 
 def test_whole_images_carry_no_map(folder):

@@ -4,7 +4,8 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from mmseg.registry import DATASETS, TRANSFORMS
+import torch
+from mmseg.registry import DATASETS, MODELS, TRANSFORMS
 from PIL import Image
 
 from prcl_mmseg.datasets import check_labels
@@ -48,6 +49,28 @@ def test_tiff_files_need_tifffile(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'tifffile', None)
     with pytest.raises(ImportError, match='pip install tifffile'):
         load_image(tmp_path / 'a.tif', 1)
+
+
+@pytest.mark.parametrize('suffix', ['npy', 'tif', 'png'])
+@pytest.mark.parametrize('channels', [3, 4])
+def test_channels_have_one_order_in_all_files(tmp_path, suffix, channels):
+    """Three are blue first, which the preprocessor of a model turns back."""
+    pytest.importorskip('tifffile')
+    colours = np.array([10, 20, 30, 40], np.uint8)[:channels]
+    image = np.broadcast_to(colours, (6, 8, channels))
+    path = tmp_path / f'a.{suffix}'
+    if suffix == 'npy':
+        np.save(path, image)
+    else:
+        Image.fromarray(np.ascontiguousarray(image)).save(path)
+    loaded = load_image(path, channels)
+    preprocessor = MODELS.build(dict(
+        type='MultiChannelSegDataPreProcessor', mean=colours.tolist(),
+        std=[1] * channels, bgr_to_rgb=True))
+    data = preprocessor(dict(
+        inputs=[torch.from_numpy(loaded).permute(2, 0, 1)],
+        data_samples=None))
+    assert not data['inputs'].any()
 
 
 def test_gray_images_of_16_bits(tmp_path, bands):

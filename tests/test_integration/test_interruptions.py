@@ -311,6 +311,19 @@ def test_more_iterations_follow_the_schedule_of_the_config(resume):
     assert rates == pytest.approx(expected, rel=1e-2, abs=1e-6)
 
 
+def test_another_schedule_of_the_same_length_counts(resume):
+    runner = resume(**{'param_scheduler.0.power': 3.})
+    log = log_of(runner)
+    assert 'another one than the config' in log
+    rates = [
+        float(line.split(' lr: ')[1].split()[0]) for line in log.splitlines()
+        if ' lr: ' in line
+    ]
+    expected = [1e-2 * (1 - step / 3)**3 for step in (2, 3)]
+    assert rates == pytest.approx(expected, rel=1e-2, abs=1e-6)
+    assert 'another one than the config' not in log_of(resume())
+
+
 def test_a_finished_training_says_so(resume):
     runner = resume(checkpoint='iter_4.pth')
     assert 'is the end of its training: 4 iterations' in log_of(runner)

@@ -1,7 +1,11 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 import pytest
+import torch
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
 
-from prcl_mmseg.prediction import PredictionTable, output_names
+from prcl_mmseg.prediction import (PredictionFiles, PredictionTable,
+                                   output_names)
 
 
 def test_names_are_unique():
@@ -28,3 +32,15 @@ def test_table_of_other_classes_is_refused(tmp_path):
     PredictionTable(path, ['image', 'share_cat'])
     with pytest.raises(ValueError, match='share_cat.*share_dog.*overwrite'):
         PredictionTable(path, ['image', 'share_dog'])
+
+
+@pytest.mark.parametrize('label', [0, 1])
+def test_confidence_is_that_of_the_predicted_class(tmp_path, label):
+    """A one-channel head may predict the less probable class."""
+    shape = (1, 4, 6)
+    sample = SegDataSample()
+    sample.seg_logits = PixelData(data=torch.full(shape, 0.4))
+    sample.pred_sem_seg = PixelData(data=torch.full(shape, float(label)))
+    writer = PredictionFiles(tmp_path, ['none', 'thing'], [], [], [])
+    row = writer.write('a.png', 'a', sample)
+    assert float(row['confidence']) == pytest.approx([0.6, 0.4][label])

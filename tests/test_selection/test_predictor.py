@@ -145,6 +145,14 @@ def test_where_nothing_is_written(folder, tmp_path, out, words):
     check_folder(str(tmp_path / 'data_new'), pool, overwrite=False)
 
 
+def test_a_root_may_hold_the_working_directory(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    pool = pool_of(config('.'))
+    check_folder('label_next', pool, overwrite=False)
+    with pytest.raises(ValueError, match='lies inside the data .*images'):
+        check_folder('images/new', pool, overwrite=False)
+
+
 def test_damaged_files_are_named(folder):
     (folder / 'images/b.png').write_bytes(b'no image')
     with pytest.raises(ValueError, match='1 images cannot be read.*b.png'):

@@ -20,7 +20,7 @@ from mmengine.runner.checkpoint import _load_checkpoint  # noqa: E402
 from mmseg.apis import init_model  # noqa: E402
 from mmseg.registry import DATASETS  # noqa: E402
 
-from prcl_mmseg.datasets import folder_dataset  # noqa: E402
+from prcl_mmseg.datasets import UnlabeledDataset  # noqa: E402
 from prcl_mmseg.datasets.pipeline_check import (  # noqa: E402
     maskless_pipeline)
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
@@ -71,7 +71,7 @@ def load(args: argparse.Namespace, cfg: Config,
         dataset = DATASETS.build(cfg[f'{args.split}_dataloader'].dataset)
         return load_items(dataset, args.max_images)
     if args.images is not None:
-        dataset = folder_dataset(args.images)
+        dataset = UnlabeledDataset(data_root=args.images)
     else:
         config = cfg.train_dataloader.dataset.get('unlabeled')
         if config is None:

@@ -186,14 +186,14 @@ def make(args: argparse.Namespace) -> None:
         args.balance, args.seed, classes, args.min_pixels, args.workers, more)
     path = write_splits(
         args.out, lists, dict(source=describe_source(args), **manifest),
-        [source.root], args.overwrite)
+        source.folders, args.overwrite)
     report(path)
 
 
 def extend(args: argparse.Namespace) -> None:
     source, classes = open_source(args)
     lists, manifest = extend_split(source, Path(args.out), classes, args.only)
-    report(write_splits(args.out, lists, manifest, [source.root], True))
+    report(write_splits(args.out, lists, manifest, source.folders, True))
 
 
 def describe_source(args: argparse.Namespace) -> Dict[str, Any]:

@@ -12,6 +12,7 @@ from mmseg.registry import DATASETS
 from prcl_mmseg.datasets import (SplitEntry, SplitSegDataset, UnlabeledDataset,
                                  check_paths, read_split)
 from prcl_mmseg.datasets.folder_scan import scan_images
+from prcl_mmseg.datasets.output_folder import separate_roots
 from prcl_mmseg.datasets.label_check import class_pixels
 from prcl_mmseg.datasets.split_list import IMAGE_SUFFIXES
 
@@ -44,6 +45,10 @@ class SplitSource:
                  left_out: Sequence[str] = ()) -> None:
         self.left_out = left_out
         self.root = root or osp.curdir
+        # Where nothing is written.
+        self.folders = sorted({
+            osp.dirname(info['img_path']) for info in infos
+        }.union(separate_roots([self.root])))
         infos = sorted(infos, key=lambda info: info['img_path'])
         masked, bare = [], []
         for info in infos:

@@ -12,7 +12,7 @@ from torch import nn
 
 from ...datasets import SemiSegDataset
 from ...datasets.data_check import DataPart, check_data
-from ...datasets.image_check import check_images
+from ...datasets.image_check import check_images, check_mask_size
 from ...datasets.label_check import (LabelSurvey, check_class_count,
                                      log_class_histogram)
 from ...datasets.loader_check import check_steps
@@ -39,7 +39,8 @@ class PreflightHook(Hook):
     and images. Looks at the header and the end of every labelled, unlabelled
     and validation image. Reads the labelled and the validation masks for
     values that are no class (on CUDA they would end in a device-side assert)
-    and for sizes that are not their image's. Prints how many pixels each
+    and for sizes that are not their image's. Refuses a pipeline that resizes
+    the masks which predictions are compared with. Prints how many pixels each
     class has, the effective batch, and how often each image will be seen.
     Warns of a class without any pixel, of masks without a class, and of
     validation images that are trained on.
@@ -120,9 +121,13 @@ class PreflightHook(Hook):
 
     def _check(self, runner: Runner, parts: Dict[str, DataPart],
                num_classes: int) -> Dict[str, LabelSurvey]:
-        return check_data(
+        surveys = check_data(
             parts, num_classes, self.max_images, self.decode, self.cache_file
             or osp.join(runner.work_dir, 'data_check.json'))
+        for key in {_VAL, _TEST} & set(parts):
+            if parts[key].ignore_index is not None:
+                check_mask_size(parts[key].dataset, key)
+        return surveys
 
     @staticmethod
     def _compare_names(runner: Runner, trained: dict, scored: dict) -> None:

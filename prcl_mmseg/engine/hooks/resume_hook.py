@@ -60,12 +60,12 @@ class ResumeHook(Hook):
             before = runner.optim_wrapper.get_lr()['lr'][0]
             follow_config(runner)
             runner.logger.warning(
-                'The checkpoint has no schedule, or one of another length '
-                "than the config's, of train_cfg.max_iters="
+                'The checkpoint has no schedule, or another one than the '
+                "config's, with its train_cfg.max_iters="
                 f'{runner.max_iters}. The training goes on by that of the '
                 f'config: the learning rate is '
                 f'{runner.optim_wrapper.get_lr()["lr"][0]:g} now, which was '
-                f'{before:g}. That is not what a training of this length '
+                f'{before:g}. That is not what a training by this schedule '
                 'would have been: start it anew for figures to compare')
         loop = runner.train_loop
         if can_be_placed(loop):

@@ -132,7 +132,8 @@ def check_mask_size(dataset: Any, key: str) -> None:
         if original is None or 'gt_sem_seg' not in sample:
             continue
         size = tuple(sample.gt_sem_seg.data.shape[-2:])
-        if size != tuple(original):
+        # Of a volume these are the last two sides.
+        if size != tuple(original)[-2:]:
             raise ValueError(
                 f'`{key}.pipeline` gives a mask of {size} (height, width) for '
                 f'{sample.metainfo.get("img_path")}, but predictions have the '

@@ -9,7 +9,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from ..datasets.image_area import keep_image_area
-from ..evaluation.view_mean import ViewMean
+from ..evaluation.augmentation_mean import AugmentationMean
 from ..models.decode_heads import decode_heads
 from .class_posterior import add_class_posterior
 from .image_score import ImageScore, score_image
@@ -67,7 +67,7 @@ class Predictor:
             item (dict): 'inputs' and 'data_samples' of an image, or lists of
                 them, as TestTimeAug gives them.
         """
-        mean, area, descriptors, sample = ViewMean(), True, [], None
+        mean, area, descriptors, sample = AugmentationMean(), True, [], None
         views = _views(item)
         for view in views:
             sample = self.model.test_step(pseudo_collate([view]))[0]
@@ -93,7 +93,7 @@ class Predictor:
             [sample.get(name).data for name in self.posterior_maps])
 
     def _doubt(self, sample: SegDataSample,
-               mean: ViewMean) -> Optional[Tensor]:
+               mean: AugmentationMean) -> Optional[Tensor]:
         if self.by == 'random':
             return None
         if self.by == 'views':

@@ -8,7 +8,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from mmseg.utils import SampleList
 
-from ...evaluation.view_mean import ViewMean
+from ...evaluation.augmentation_mean import AugmentationMean
 from ..decode_heads import decode_heads
 
 
@@ -41,7 +41,7 @@ class SemiSegTTAModel(SegTTAModel):
         return [self._merge(samples) for samples in data_samples_list]
 
     def _merge(self, samples: SampleList) -> SegDataSample:
-        mean = ViewMean()
+        mean = AugmentationMean()
         for sample in samples:
             mean.add(sample.seg_logits.data)
         prob = mean.prob

@@ -5,10 +5,11 @@ from torch import Tensor, nn
 from .pixel_scores import class_logits
 
 
-class ViewMean:
-    """Class probabilities of several views of an image, one at a time.
+class AugmentationMean:
+    """Class probabilities of several augmentations of an image.
 
-    Of many classes all views together would not fit into memory.
+    They come one at a time: of many classes all together would not fit into
+    memory.
     """
 
     def __init__(self) -> None:
@@ -16,7 +17,7 @@ class ViewMean:
         self.one_channel = False
 
     def add(self, seg_logits: Tensor) -> Tensor:
-        """Take a view in, and return its class probabilities (C, H, W).
+        """Take one in, and return its class probabilities (C, H, W).
 
         Args:
             seg_logits (Tensor): As for :func:`class_logits`, flips undone.
@@ -46,10 +47,10 @@ class ViewMean:
 
     @property
     def disagreement(self) -> Tensor:
-        """Tensor: Mutual information of class and view, in nats, (H, W).
+        """Tensor: Mutual information of class and augmentation, in nats.
 
-        The entropy of the mean minus the mean of the entropies. It is 0
-        where all views say the same, however unsure they are.
+        The entropy of the mean minus the mean of the entropies, (H, W). It is
+        0 where all of them say the same, however unsure they are.
         """
         total = torch.special.entr(self.prob).sum(dim=0)
         return (total - self._entropy / self.count).clamp(min=0)

@@ -362,6 +362,10 @@ LINES = [
      _IGNORE_0 + 'segmentor["decode_head"]["loss_decode"] = '
      'dict(type="OhemCrossEntropy")',
      'decode_head.loss_decode.ignore_label', '255', 'ignore_index=0'),
+    ('dice_of_the_ignored_class',
+     _IGNORE_0 + 'segmentor["decode_head"]["loss_decode"] = '
+     'dict(type="DiceLoss")',
+     'decode_head.loss_decode.ignore_index', '255', 'ignore_index=0'),
     ('edges_that_nobody_draws', 'segmentor["decode_head"] = dict('
      'type="PIDHead", in_channels=8, channels=8, num_classes=3)\n'
      'model["segmentor"] = segmentor', 'train_dataloader.dataset', 'PIDHead',

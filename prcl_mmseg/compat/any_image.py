@@ -53,12 +53,16 @@ def inference_pipeline(pipeline: List[dict]) -> Any:
     """
     from mmengine.dataset import Compose
     from mmseg.registry import TRANSFORMS
+    from ..datasets.pipeline_check import is_stock
     transforms = [TRANSFORMS.build(transform) for transform in pipeline]
     transforms = [item for item in transforms if not _is_named(item, 'Annot')]
-    # The first transform loads, if no name says which one does.
-    loader = next((index for index, item in enumerate(transforms)
-                   if _is_named(item, 'Image') or _is_named(item, 'Data')), 0)
-    transforms[loader] = _LoadOrTake(transforms[loader])
+    loaders = [index for index, item in enumerate(transforms)
+               if _is_named(item, 'Image') or _is_named(item, 'Data')]
+    if not loaders and transforms and not is_stock(transforms[0]):
+        # The first one loads: it is the user's own, whatever its name.
+        loaders = [0]
+    if loaders:
+        transforms[loaders[0]] = _LoadOrTake(transforms[loaders[0]])
     return Compose(transforms)
 
 

@@ -7,13 +7,14 @@ everywhere, and what comes out of the pipeline tells where they ended up. No
 mask is opened for it.
 """
 import warnings
+from itertools import takewhile
 from typing import Any, Dict
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.structures import PixelData
 
-from .pipeline_check import find_image_loader, leaf_datasets
+from .pipeline_check import find_image_loader, is_stock, leaf_datasets
 
 # What the map says where there is image; padding is anything else.
 _IMAGE = 254
@@ -23,8 +24,8 @@ class MarkImageArea(BaseTransform):
     """Gives a loaded image a ``gt_seg_map`` that says image everywhere."""
 
     def transform(self, results: dict) -> dict:
-        """Add the map, if there is an image already."""
-        if 'img' not in results:
+        """Add the map, as soon as there is an image."""
+        if 'img' not in results or 'gt_seg_map' in results:
             return results
         results['gt_seg_map'] = np.full(results['img'].shape[:2], _IMAGE,
                                         np.uint8)
@@ -39,12 +40,19 @@ def mark_image_area(dataset: Any) -> None:
         dataset (Dataset): The unlabelled dataset or a wrapper of datasets.
     """
     for leaf in leaf_datasets(dataset):
-        transforms = getattr(getattr(leaf, 'pipeline', None), 'transforms', ())
+        transforms = getattr(getattr(leaf, 'pipeline', None), 'transforms', [])
         loader = find_image_loader(leaf)
-        for index, transform in enumerate(transforms):
-            if transform is loader:
-                transforms.insert(index + 1, MarkImageArea())
-                break
+        if any(transform is loader for transform in transforms):
+            loading = [loader]
+        else:
+            # No name says which one loads: one of the user's own in front.
+            loading = list(
+                takewhile(lambda item: not is_stock(item), transforms))
+        transforms[:] = [
+            item for transform in transforms
+            for item in ([transform, MarkImageArea()] if any(
+                transform is each for each in loading) else [transform])
+        ]
 
 
 def keep_image_area(sample: Dict[str, Any]) -> Dict[str, Any]:

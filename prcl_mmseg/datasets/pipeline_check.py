@@ -45,16 +45,11 @@ def find_image_loader(dataset: Any) -> Optional[Any]:
 
     Returns:
         The first loading transform of the pipelines, wrapped transforms
-        included, if it isn't one that loads masks; otherwise None. The first
-        of all loads if it is the user's own, whatever its name.
+        included, if it isn't one that loads masks; otherwise None.
     """
-    first = True
     for transform in _transforms_of(dataset):
-        if isinstance(transform, Compose):
-            continue
-        if is_loader(transform) or first and not _is_stock(transform):
+        if is_loader(transform):
             return None if loads_masks(transform) else transform
-        first = False
     return None
 
 
@@ -145,17 +140,17 @@ def is_loader(transform: Any) -> bool:
         transform)
 
 
+def is_stock(transform: Any) -> bool:
+    """Whether a transform is of a package whose loaders are called Load..."""
+    root = type(transform).__module__.split('.')[0]
+    return root in ('mmengine', 'mmcv', 'mmseg', __name__.split('.')[0])
+
+
 def loads_masks(transform: Any) -> bool:
     """Whether a transform reads ``seg_map_path``."""
     if isinstance(transform, LoadBiomedicalData):
         return transform.with_seg
     return isinstance(transform, (LoadAnnotations, LoadBiomedicalAnnotation))
-
-
-def _is_stock(transform: Any) -> bool:
-    """Whether a transform is of a package whose loaders are called Load..."""
-    root = type(transform).__module__.split('.')[0]
-    return root in ('mmengine', 'mmcv', 'mmseg', __name__.split('.')[0])
 
 
 def _transforms_of(dataset: Any) -> Iterator[Any]:

@@ -1,6 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Which parts of a config need this package."""
-from typing import Any, List, Sequence, Set
+from typing import Any, List, Sequence, Set, Tuple
 
 import mmseg.registry
 from mmengine.registry import Registry
@@ -26,21 +26,26 @@ def own_types(node: Any, *registries: Registry) -> List[str]:
     })
 
 
-def used_packages(node: Any) -> Set[str]:
-    """Packages, but MMSegmentation's own, that register types of a config."""
+def packages_of_types(node: Any) -> Tuple[Set[str], Set[str]]:
+    """Packages that register types of a config, and that register any.
+
+    Those that MMSegmentation has anyway are left out.
+    """
     names = {part['type'] for part in config_dicts(node)
              if isinstance(part.get('type'), str)}
     registries = [item for item in vars(mmseg.registry).values()
                   if isinstance(item, Registry)]
     registries += [item.parent for item in registries if item.parent]
     packages = {
-        registry.module_dict[name].__module__.split('.')[0]
+        name: kind.__module__.split('.')[0]
         for registry in registries
-        for name in names.intersection(registry.module_dict)
+        for name, kind in registry.module_dict.items()
     }
     # mmpretrain.TIMMBackbone
-    packages |= {name.split('.')[0] for name in names if '.' in name}
-    return packages - {'mmengine', 'mmcv', 'mmseg', 'torch', OWN_PACKAGE}
+    used = {name.split('.')[0] for name in names if '.' in name}
+    used.update(packages[name] for name in names & set(packages))
+    stock = {'mmengine', 'mmcv', 'mmseg', 'torch', OWN_PACKAGE}
+    return used - stock, set(packages.values()) - stock
 
 
 def _is_own_type(name: str, registries: Sequence[Registry]) -> bool:

@@ -17,7 +17,7 @@ from ..engine.config_parts import (config_dicts, drop_pretrained_init,
 from ..engine.config_types import name_types
 from ..models.adaptation import adapt_segmentor
 from ..models.data_preprocessors import for_any_channels
-from .own_types import OWN_PACKAGE, own_types, used_packages
+from .own_types import OWN_PACKAGE, own_types, packages_of_types
 from .plain_dataset import NoPlainDataset, plain_dataset
 
 # Settings that prediction has a use for, taken over as they are, with the
@@ -202,8 +202,10 @@ def _other_imports(cfg: Config, plain: dict) -> Tuple[List[str], List[str]]:
         if isinstance(part.get('type'), str) and part['type'].count('.') == 1
     }
     roots = {name: name.split('.')[0] for name in given}
-    used = used_packages(plain)
-    imports = [name for name in given if roots[name] in used]
+    used, registering = packages_of_types(plain)
+    # What registers nothing may do something else.
+    imports = [name for name in given
+               if roots[name] in used or roots[name] not in registering]
     if used - scopes - set(roots.values()):
         # Some module registers what another package has.
         imports = list(given)

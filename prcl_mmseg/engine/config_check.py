@@ -17,9 +17,9 @@ from mmseg.registry import DATASETS, MODELS, TRANSFORMS
 from ..value_check import check_choice, check_number, did_you_mean, near
 from .config_parts import config_dicts, config_items
 from .config_rules import (BOOLS, BUILT_FROM, CHOICES, DEFAULTS_TO_255, DICTS,
-                           ENDLESS, GREEDY, IGNORES, KEYS, LISTS, NEEDED,
-                           NEVER_NONE, NUMBERS, OWN_PACKAGE, PACKAGES,
-                           PADDINGS, PLAIN, WEIGHTS)
+                           ENDLESS, GREEDY, IGNORES, KEYS, LISTS,
+                           LOSS_IGNORES, NEEDED, NEVER_NONE, NUMBERS,
+                           OWN_PACKAGE, PACKAGES, PADDINGS, PLAIN, WEIGHTS)
 from .hook_check import check_hooks
 from .signatures import arguments, misfits
 
@@ -260,15 +260,33 @@ def _check_schedule(cfg: Config) -> None:
 
 def _check_edges(cfg: Config) -> None:
     """PIDNet learns from edges, which a transform draws."""
-    has_pid_head, draws_edges = (
-        any(part.get('type') == kind for part in config_dicts(where))
-        for where, kind in ((cfg.model, 'PIDHead'),
-                            (cfg.train_dataloader, 'GenerateEdge')))
-    if has_pid_head and not draws_edges:
+    if all(part.get('type') != 'PIDHead' for part in config_dicts(cfg.model)):
+        return
+    names = [part.get('type') for part in config_dicts(cfg.train_dataloader)]
+    kinds = [TRANSFORMS.get(name) for name in names if isinstance(name, str)]
+    # One of the user's own may draw them, too.
+    if 'GenerateEdge' not in names and all(
+            kind is None or _is_known(kind) for kind in kinds):
         raise ValueError(
             'train_dataloader.dataset: PIDHead learns from edges of the '
             "masks; put dict(type='GenerateEdge', edge_width=4) before "
             "PackSegInputs of the labelled images' pipeline")
+
+
+def _check_losses(cfg: Config, index: int) -> None:
+    """Losses must ignore the label that their head ignores."""
+    for key, loss in config_items(cfg._cfg_dict):
+        kind = loss.get('type') if isinstance(loss, dict) else None
+        name = LOSS_IGNORES.get(kind) if isinstance(kind, str) else None
+        if not key.startswith('model.') or name is None:
+            continue
+        # To DiceLoss it is a class to leave out, too.
+        if kind == 'DiceLoss' and name in loss:
+            continue
+        if loss.get(name, 255) != index:
+            raise ValueError(f'{key}.{name}={loss.get(name, 255)}, but the '
+                             f'heads have ignore_index={index}; set it to '
+                             f'{index}')
 
 
 def _check_padding(cfg: Config) -> None:
@@ -285,6 +303,7 @@ def _check_padding(cfg: Config) -> None:
         raise ValueError(f'model: the heads have different ignore_index '
                          f'{ignored}; give all the same')
     index = ignored[0] if ignored else 255
+    _check_losses(cfg, index)
     for key, value in config_items(cfg._cfg_dict):
         kind = value.get('type') if isinstance(value, dict) else None
         if isinstance(kind, str) and kind in DEFAULTS_TO_255:

@@ -65,8 +65,7 @@ NEEDED = ('model', 'model.segmentor', 'train_cfg', 'train_dataloader',
           'train_dataloader.dataset', 'optim_wrapper')
 PADDINGS = ('model.**.seg_pad_val', 'train_dataloader.**.seg_pad_val',
             'train_dataloader.**.pad_val.seg')
-IGNORES = ('*_dataloader.**.ignore_index', 'val_evaluator.**ignore_index',
-           'model.**.loss_decode.**ignore_index', 'model.**.ignore_label')
+IGNORES = ('*_dataloader.**.ignore_index', 'val_evaluator.**ignore_index')
 # Which setting of a class is 255 unless it is set.
 DEFAULTS_TO_255 = dict(
     SegDataPreProcessor='seg_pad_val',
@@ -74,7 +73,9 @@ DEFAULTS_TO_255 = dict(
     RandomRotate='seg_pad_val',
     IoUMetric='ignore_index',
     ClassIoUMetric='ignore_index',
-    UncertaintyMetric='ignore_index',
+    UncertaintyMetric='ignore_index')
+# Losses that do not ask their head which label it ignores; 255 by default.
+LOSS_IGNORES = dict(
     DiceLoss='ignore_index',
     TverskyLoss='ignore_index',
     HuasdorffDisstanceLoss='ignore_index',

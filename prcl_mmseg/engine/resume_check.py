@@ -3,6 +3,7 @@
 from typing import Any, Dict, List, Sequence
 
 from mmengine.dist import get_world_size
+from mmengine.optim import ReduceOnPlateauParamScheduler
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
@@ -111,14 +112,21 @@ def schedule_changed(runner: Runner, checkpoint: dict) -> bool:
     """Whether a checkpoint's schedule is another one than the config's.
 
     MMEngine goes on with that of the checkpoint, so a run that is made longer
-    would end at learning rate 0.
+    would end at learning rate 0. Arguments are compared as far as a schedule
+    keeps them. Beside one that waits for scores, which can't be repeated, only
+    the ends are.
     """
     own, saved = runner.param_schedulers, checkpoint.get('param_schedulers')
     if not isinstance(own, list):
         return False
     if not isinstance(saved, list):
         return bool(own)
-    return len(own) != len(saved) or any(
+    if len(own) != len(saved):
+        return True
+    if any(isinstance(each, ReduceOnPlateauParamScheduler) for each in own):
+        return [each.end for each in own] != [
+            state.get('end') for state in saved]
+    return any(
         state.get(name) != value for each, state in zip(own, saved)
         for name, value in each.state_dict().items()
         if name in arguments(type(each)) and name not in _OF_THE_RUN)

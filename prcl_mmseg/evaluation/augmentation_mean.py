@@ -1,6 +1,8 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+from typing import Optional
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .pixel_scores import class_logits
 
@@ -29,15 +31,15 @@ class AugmentationMean:
         self._entropy = self._entropy + torch.special.entr(prob).sum(dim=0)
         return prob
 
-    def label(self, head: nn.Module) -> Tensor:
+    def label(self, threshold: Optional[float]) -> Tensor:
         """Classes of the mean, int64 (H, W).
 
         Args:
-            head (nn.Module): The decode head that predicts. One with one
-                channel has a threshold for class 1.
+            threshold (float, optional): Of a one-channel head: above this
+                probability a pixel is of class 1. Others have none.
         """
         if self.one_channel:
-            return (self.prob[1] > head.threshold).long()
+            return (self.prob[1] > threshold).long()
         return self.prob.argmax(dim=0)
 
     @property

@@ -42,7 +42,8 @@ class ImagePool(NamedTuple):
         labeled (list[PoolImage]): Those that have labels.
         left_out (int): How many unlabelled images are no candidates, since
             they have labels or are those of the validation.
-        roots (list[str]): ``data_root`` of all data sets.
+        folders (list[str]): ``data_root`` of all data sets, and the folders
+            of the masks.
         root (str, optional): What the paths in lists are relative to; None
             if labelled and unlabelled data have no common ``data_root``.
     """
@@ -50,7 +51,7 @@ class ImagePool(NamedTuple):
     candidates: List[PoolImage]
     labeled: List[PoolImage]
     left_out: int
-    roots: List[str]
+    folders: List[str]
     root: Optional[str]
 
 
@@ -125,8 +126,12 @@ def find_pool(cfg: Config, pipeline: list,
                      for part in (labeled, unlabeled))
     # Images of a folder may lie below the data set's root or not.
     common = set(roots if folder is not None else roots + others)
+    masks = {
+        osp.dirname(leaf.get_data_info(index).get('seg_map_path') or '')
+        for leaf in leaf_datasets(labeled) for index in range(len(leaf))
+    }
     return ImagePool(candidates, known, len(images) - len(candidates),
-                     roots + others,
+                     [*roots, *others, *masks],
                      common.pop() if len(common) == 1 else None)
 
 

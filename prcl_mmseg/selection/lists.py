@@ -26,7 +26,7 @@ def check_folder(folder: str, pool: ImagePool, overwrite: bool) -> None:
     """
     sources = {osp.dirname(image.path)
                for image in pool.candidates + pool.labeled}
-    sources.update(separate_roots(pool.roots))
+    sources.update(separate_roots(pool.folders))
     check_output_folder(folder, sorted(sources - {''}))
     existing = [name for name in FILES if osp.lexists(osp.join(folder, name))]
     if existing and not overwrite:

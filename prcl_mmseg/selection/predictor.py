@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..datasets.image_area import keep_image_area
 from ..evaluation.augmentation_mean import AugmentationMean
-from ..models.decode_heads import decode_heads
+from ..models.decode_heads import prediction_threshold
 from .class_posterior import add_class_posterior
 from .image_score import ImageScore, score_image
 from .pixel_doubt import pixel_doubt
@@ -77,7 +77,10 @@ class Predictor:
             if self.describe:
                 descriptors.append(
                     self._class_maps(sample, prob)[:, inside].mean(dim=1))
-        label = mean.label(decode_heads(self.model)[-1])
+        if len(views) == 1:
+            label = sample.pred_sem_seg.data[0].long()
+        else:
+            label = mean.label(prediction_threshold(self.model))
         doubt = self._doubt(sample, mean)
         first = views[0]
         return ImagePrediction(

@@ -25,10 +25,7 @@ def displayable(image: Union[Tensor, np.ndarray],
     """
     if isinstance(image, Tensor):
         image = image.cpu().numpy().transpose(1, 2, 0)
-    if image.ndim == 2:
-        image = image[..., None]
-    elif image.shape[0] < min(image.shape[1:]):
-        image = image.transpose(1, 2, 0)
+    image = _channels_last(image)
     image = image[..., ::-1] if image.shape[2] == 3 else image[..., :1]
     if image.dtype != np.uint8:
         image = _stretch(image.astype(np.float32), limits)
@@ -45,13 +42,22 @@ def decode_displayable(content: bytes) -> np.ndarray:
     except Exception:
         # MMCV says what is wrong, or knows better.
         return mmcv.imfrombytes(content, channel_order='rgb')
-    channels = image.shape[2] if image.ndim == 3 else 1
+    image = _channels_last(image)
+    channels = image.shape[2]
     if image.dtype == np.uint8 and channels in (1, 3, 4):
         # What is no array file, MMCV knows best.
         decoded = _decode_by_mmcv(content)
         if decoded is not None:
             return decoded
     return displayable(image[..., ::-1] if channels == 3 else image)
+
+
+def _channels_last(image: np.ndarray) -> np.ndarray:
+    if image.ndim == 2:
+        return image[..., None]
+    if image.shape[0] < min(image.shape[1:]):
+        return image.transpose(1, 2, 0)
+    return image
 
 
 def _decode_by_mmcv(content: bytes) -> Optional[np.ndarray]:

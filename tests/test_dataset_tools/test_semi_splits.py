@@ -110,8 +110,9 @@ def test_a_root_may_hold_the_working_directory(run_tool, data, monkeypatch):
     arguments = ('make', '--data-root', '.', '--count', '2', '--out')
     assert not run_tool(TOOL, *arguments, 'splits/few').failed
     assert len(images(data / 'splits/few/labeled.txt')) == 2
-    result = run_tool(TOOL, *arguments, 'images/splits')
-    assert result.failed and 'lies inside the data' in result.error
+    for folder in ('images', 'masks'):
+        result = run_tool(TOOL, *arguments, f'{folder}/splits')
+        assert result.failed and 'lies inside the data' in result.error
 
 
 def test_links_are_replaced_and_not_what_they_lead_to(

@@ -9,9 +9,7 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import DATASETS
 from mmseg.registry import TRANSFORMS as MMSEG_TRANSFORMS
 
-from prcl_mmseg.datasets import UnlabeledDataset
 from prcl_mmseg.datasets.image_area import MarkImageArea
-from prcl_mmseg.datasets.pipeline_check import find_image_loader
 from prcl_mmseg.models import SemiSegDataPreprocessor, real_pixels
 
 TRANSFORMS = {
@@ -117,27 +115,29 @@ def test_padding_is_where_it_is_in_masks(folder, name, mosaic):
     assert 0 < area.float().mean() < 1
 
 
-def test_the_first_transform_loads_whatever_its_name(folder):
-    dataset = UnlabeledDataset(
-        data_root=folder, ann_file='list.txt', pipeline=[
-            dict(type='ReadsImages'), dict(type='Pad', size=(48, 56)),
-            dict(type='PackSegInputs')])
-    assert type(find_image_loader(dataset)).__name__ == 'ReadsImages'
-    dataset = build(folder, TRANSFORMS['pad'])
-    # Of a stock transform the name says whether it loads.
-    del dataset.unlabeled.pipeline.transforms[:2]
-    assert find_image_loader(dataset.unlabeled) is None
+@MMSEG_TRANSFORMS.register_module()
+class AddsTile(BaseTransform):
+    """A transform of the user's before the loader."""
+
+    def transform(self, results: dict) -> dict:
+        return dict(results, tile=0)
+
+
+@pytest.mark.parametrize('loading', [
+    ['ReadsImages'], ['AddsTile', 'ReadsImages'],
+    ['AddsTile', 'LoadImageFromFile']])
+def test_a_loader_may_have_any_name(folder, loading):
+    loading = [dict(type=name) for name in loading]
+    transforms = [*TRANSFORMS['pad'], dict(type='PackSegInputs')]
     dataset = DATASETS.build(dict(
         type='SemiSegDataset',
         labeled=dict(
             type='SplitSegDataset', data_root=folder, ann_file='list.txt',
-            metainfo=dict(classes=('a', 'b', 'c')), pipeline=[
-                dict(type='ReadsImages'), dict(type='LoadAnnotations'),
-                *TRANSFORMS['pad'], dict(type='PackSegInputs')]),
+            metainfo=dict(classes=('a', 'b', 'c')),
+            pipeline=[*loading, dict(type='LoadAnnotations'), *transforms]),
         unlabeled=dict(
             type='UnlabeledDataset', data_root=folder, ann_file='list.txt',
-            pipeline=[dict(type='ReadsImages'), *TRANSFORMS['pad'],
-                      dict(type='PackSegInputs')])))
+            pipeline=[*loading, *transforms])))
     mask, area = areas(dataset, crop_size=(80, 80))
     assert area.equal(mask) and area.sum() == 36 * 44
 

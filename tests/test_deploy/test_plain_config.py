@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
-from mmseg.models.decode_heads import FPNHead
+from mmseg.models.decode_heads import ASPPHead, FPNHead
 from mmseg.registry import DATASETS, METRICS, MODELS, TRANSFORMS
 from tiny import cascade, segmentor
 
@@ -112,14 +112,18 @@ def test_imports_of_others_stay(monkeypatch):
     cfg = Config.fromfile(
         CONFIGS / 'prcl/prcl_efficientnet-lite0_camvid_1-16.py')
     # Nothing here is of this module.
-    cfg.custom_imports.imports += ['my_terms']
+    monkeypatch.setattr(ASPPHead, '__module__', 'my_terms.heads')
+    # This one registers nothing.
+    cfg.custom_imports.imports += ['my_terms', 'my_patches']
     plain = plain_config(cfg, 'list.txt')
-    assert plain.cfg.custom_imports.imports == ['mmpretrain.models']
+    assert plain.cfg.custom_imports.imports == [
+        'my_patches', 'mmpretrain.models']
     assert 'custom_imports is without my_terms' in '\n'.join(plain.left_out)
     # The head is of a module that another one may have imported.
     monkeypatch.setattr(FPNHead, '__module__', 'other.heads')
     plain = plain_config(cfg, 'list.txt').cfg
-    assert plain.custom_imports.imports == ['my_terms', 'mmpretrain.models']
+    assert plain.custom_imports.imports == [
+        'my_terms', 'my_patches', 'mmpretrain.models']
 
 
 def test_data_that_is_not_there_is_said_and_inference_left(tmp_path,

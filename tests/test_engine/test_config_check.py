@@ -73,6 +73,9 @@ class TakesAll(Hook):
     ('train_dataloader.persistent_workers', False),
     ('model.teacher', None),
     ('model.terms', dict(contrast=None)),
+    # A class that this loss leaves out.
+    ('model.segmentor.decode_head.loss_decode',
+     dict(type='DiceLoss', ignore_index=0)),
     # None is 255 to MMSegmentation.
     ('model.segmentor', dict(decode_head=dict(ignore_index=None),
                              data_preprocessor=dict(seg_pad_val=255))),

@@ -1,6 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from math import log
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -28,5 +27,5 @@ def test_a_one_channel_head_has_a_threshold_of_its_own():
     augmented = AugmentationMean()
     augmented.add(torch.tensor([[[.1, .5]]]))
     augmented.add(torch.tensor([[[.3, .5]]]))
-    assert augmented.label(SimpleNamespace(threshold=.3)).tolist() == [[0, 1]]
-    assert augmented.label(SimpleNamespace(threshold=.1)).tolist() == [[1, 1]]
+    assert augmented.label(.3).tolist() == [[0, 1]]
+    assert augmented.label(.1).tolist() == [[1, 1]]

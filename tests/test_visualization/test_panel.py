@@ -83,10 +83,12 @@ def test_limits_are_black_and_white():
 @pytest.mark.parametrize('channels', [1, 3, 4, 5])
 def test_array_files_of_8_bits(tmp_path, channels):
     array = np.arange(48 * channels, dtype=np.uint8).reshape(6, 8, channels)
-    np.save(tmp_path / 'a.npy', array)
-    shown = decode_displayable((tmp_path / 'a.npy').read_bytes())
-    assert shown.shape == (6, 8, 3)
-    assert (shown[..., -1] == array[..., 0]).all()
+    # Red first, whatever comes first in the array.
+    for stored in (array, array.transpose(2, 0, 1)):
+        np.save(tmp_path / 'a.npy', stored)
+        shown = decode_displayable((tmp_path / 'a.npy').read_bytes())
+        assert shown.shape == (6, 8, 3)
+        assert (shown[..., 0] == array[..., 0]).all()
 
 
 @pytest.mark.parametrize('shape, depth', [

@@ -47,7 +47,8 @@ class SplitSource:
         self.root = root or osp.curdir
         # Where nothing is written.
         self.folders = sorted({
-            osp.dirname(info['img_path']) for info in infos
+            osp.dirname(info[key]) for info in infos
+            for key in ('img_path', 'seg_map_path') if info.get(key)
         }.union(separate_roots([self.root])))
         infos = sorted(infos, key=lambda info: info['img_path'])
         masked, bare = [], []

@@ -99,8 +99,10 @@ def _open_places(segmentor: dict) -> bool:
 
 
 def _open_heads(segmentor: dict) -> List[dict]:
+    # What K-Net updates is no map of the backbone.
     return [head for head in head_configs(segmentor)
-            if 'in_channels' not in head]
+            if 'in_channels' not in head
+            and head.get('type') != 'KernelUpdateHead']
 
 
 def _norm_cfg(segmentor: dict) -> Any:

@@ -60,6 +60,12 @@ def ignored_label(segmentor: EncoderDecoder) -> int:
     return 255 if index is None else index
 
 
+def prediction_threshold(segmentor: nn.Module) -> Optional[float]:
+    """Above it a one-channel head predicts class 1; other heads have none."""
+    heads = _modules(getattr(segmentor, 'decode_head', None))
+    return getattr(heads[-1], 'threshold', None) if heads else None
+
+
 def embedding_head(segmentor: EncoderDecoder) -> ProbabilisticDecodeHead:
     """The decode head that embeds pixels; None if there is none."""
     return next((head for head in decode_heads(segmentor)

@@ -9,7 +9,7 @@ from mmseg.structures import SegDataSample
 from mmseg.utils import SampleList
 
 from ...evaluation.augmentation_mean import AugmentationMean
-from ..decode_heads import decode_heads
+from ..decode_heads import prediction_threshold
 
 
 @MODELS.register_module()
@@ -45,7 +45,7 @@ class SemiSegTTAModel(SegTTAModel):
         for sample in samples:
             mean.add(sample.seg_logits.data)
         prob = mean.prob
-        label = mean.label(decode_heads(self.module)[-1])
+        label = mean.label(prediction_threshold(self.module))
         maps = dict(
             # Of a one-channel head mmseg gives the sigmoid.
             seg_logits=prob[1:] if mean.one_channel else prob.clamp(

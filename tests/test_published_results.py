@@ -80,6 +80,22 @@ def test_page_of_camvid(method):
     assert rows[0] == expected
 
 
+@pytest.mark.parametrize('method, name', [
+    ('supervised', 'supervised'), ('mean_teacher', 'mean teacher'),
+    ('prcl', 'PRCL'), ('unimatch_v2', 'UniMatch V2'),
+    ('prcl_unimatch_v2', 'UniMatch V2 + contrast')])
+def test_strategies_of_camvid(method, name):
+    row, = tables('docs/experiments_camvid.md', f'{name}, each seed')
+    files = [RESULTS / f'{method}_n6_seed{seed}.json' for seed in range(3)]
+    assert files[0].is_file()
+    scores = [
+        json.loads(file.read_text(encoding='utf-8'))['test']['last']['mIoU']
+        if file.is_file() else None for file in files
+    ]
+    assert row == [
+        '–' if score is None else f'{score:.1f}' for score in scores]
+
+
 def test_best_checkpoints_of_camvid():
     losses = [
         mean(scores_of(method, split)) - mean(

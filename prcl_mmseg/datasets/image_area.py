@@ -40,19 +40,15 @@ def mark_image_area(dataset: Any) -> None:
         dataset (Dataset): The unlabelled dataset or a wrapper of datasets.
     """
     for leaf in leaf_datasets(dataset):
-        transforms = getattr(getattr(leaf, 'pipeline', None), 'transforms', [])
-        loader = find_image_loader(leaf)
-        if any(transform is loader for transform in transforms):
-            loading = [loader]
-        else:
+        transforms = getattr(getattr(leaf, 'pipeline', None), 'transforms', ())
+        loading = [find_image_loader(leaf)]
+        if loading[0] not in transforms:
             # No name says which one loads: one of the user's own in front.
             loading = list(
                 takewhile(lambda item: not is_stock(item), transforms))
-        transforms[:] = [
-            item for transform in transforms
-            for item in ([transform, MarkImageArea()] if any(
-                transform is each for each in loading) else [transform])
-        ]
+        for transform in loading:
+            transforms.insert(
+                transforms.index(transform) + 1, MarkImageArea())
 
 
 def keep_image_area(sample: Dict[str, Any]) -> Dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 from mmcv.transforms import BaseTransform
 from mmseg.registry import DATASETS
 from mmseg.registry import TRANSFORMS as MMSEG_TRANSFORMS
+from tiny import ReadsFiles  # noqa: F401
 
 from prcl_mmseg.datasets.image_area import MarkImageArea
 from prcl_mmseg.models import SemiSegDataPreprocessor, real_pixels
@@ -45,16 +46,6 @@ def folder(tmp_path):
     (tmp_path / 'list.txt').write_text(
         'a.png a_mask.png\nb.png b_mask.png\n')
     return str(tmp_path)
-
-
-@MMSEG_TRANSFORMS.register_module()
-class ReadsImages(BaseTransform):
-    """A loader of the user's whose name does not say so."""
-
-    def transform(self, results: dict) -> dict:
-        results['img'] = cv2.imread(results['img_path'])
-        results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
-        return results
 
 
 def build(folder: str, transforms: list, mosaic: bool = False):
@@ -124,7 +115,7 @@ class AddsTile(BaseTransform):
 
 
 @pytest.mark.parametrize('loading', [
-    ['ReadsImages'], ['AddsTile', 'ReadsImages'],
+    ['ReadsFiles'], ['AddsTile', 'ReadsFiles'],
     ['AddsTile', 'LoadImageFromFile']])
 def test_a_loader_may_have_any_name(folder, loading):
     loading = [dict(type=name) for name in loading]

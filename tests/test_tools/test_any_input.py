@@ -4,11 +4,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mmcv.transforms import BaseTransform
 from mmengine.config import Config
 from mmseg.apis import (MMSegInferencer, inference_model, init_model,
                         show_result_pyplot)
-from mmseg.registry import TRANSFORMS
+from tiny import ReadsFiles  # noqa: F401
 
 from prcl_mmseg.compat.any_image import inference_pipeline
 
@@ -106,16 +105,6 @@ def test_inference_on_files_and_arrays(experiment, tmp_path):
         found = inferencer(image, return_vis=True, out_dir=str(tmp_path))
         assert (found['predictions'] == label).all()
         assert found['visualization'].shape == (32, 40, 3)
-
-
-@TRANSFORMS.register_module()
-class ReadsFiles(BaseTransform):
-    """A loader of the user's whose name does not say so."""
-
-    def transform(self, results: dict) -> dict:
-        results['img'] = cv2.imread(results['img_path'])
-        results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
-        return results
 
 
 def test_a_loader_of_any_name(tmp_path):

@@ -12,8 +12,8 @@ from mmseg.registry import DATASETS
 from prcl_mmseg.datasets import (SplitEntry, SplitSegDataset, UnlabeledDataset,
                                  check_paths, read_split)
 from prcl_mmseg.datasets.folder_scan import scan_images
-from prcl_mmseg.datasets.output_folder import separate_roots
 from prcl_mmseg.datasets.label_check import class_pixels
+from prcl_mmseg.datasets.output_folder import separate_roots
 from prcl_mmseg.datasets.split_list import IMAGE_SUFFIXES
 
 _NOT_PILLOW = ('.npy', '.tif', '.tiff')

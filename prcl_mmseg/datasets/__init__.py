@@ -6,7 +6,7 @@ from .image_check import check_images
 from .label_check import check_class_count, check_labels, log_class_histogram
 from .loading import LoadMultiChannelImage, LoadWideAnnotations
 from .msrc import MSRCDataset
-from .path_check import check_paths
+from .path_check import check_paths, leaf_configs
 from .semi_dataset import SemiSegDataset
 from .split_dataset import SplitSegDataset
 from .split_list import SplitEntry, read_split
@@ -21,6 +21,6 @@ __all__ = [
     'SplitADE20KDataset', 'SplitCOCOStuffDataset', 'SplitCityscapesDataset',
     'SplitEntry', 'SplitLoveDADataset', 'SplitSegDataset', 'SplitVOCDataset',
     'UnlabeledDataset', 'check_class_count', 'check_data', 'check_images',
-    'check_labels', 'check_paths', 'generate_demo', 'log_class_histogram',
-    'read_split'
+    'check_labels', 'check_paths', 'generate_demo', 'leaf_configs',
+    'log_class_histogram', 'read_split'
 ]

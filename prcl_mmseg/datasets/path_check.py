@@ -24,7 +24,7 @@ def check_paths(config: Any, key: str, masks: bool = True) -> None:
         FileNotFoundError: If a list or a folder does not exist; names its
             key, its value and the cure.
     """
-    for leaf, where in _leaves(config, key):
+    for leaf, where in leaf_configs(config, key):
         if _is_checked_elsewhere(leaf):
             continue
         root = leaf.get('data_root') or ''
@@ -79,15 +79,17 @@ def build_dataset(config: dict, key: str, masks: bool = True) -> Any:
         return dataset
 
 
-def _build_empty(config: dict) -> Optional[Any]:
-    try:
-        dataset = DATASETS.build(dict(config, serialize_data=False))
-    except (TypeError, ValueError):
-        return None
-    return dataset if len(dataset) == 0 else None
+def leaf_configs(config: Any, key: str) -> Iterator[Tuple[dict, str]]:
+    """The configs of the datasets that hold the data infos.
 
+    Args:
+        config (dict): Config of a dataset, or of a wrapper of datasets such
+            as ``ConcatDataset`` or ``RepeatDataset``.
+        key (str): Where it stands.
 
-def _leaves(config: Any, key: str) -> Iterator[Tuple[dict, str]]:
+    Yields:
+        tuple[dict, str]: An innermost config, and where it stands.
+    """
     if not isinstance(config, dict):
         return
     parts = [(config[name], f'{key}.{name}') for name in ('dataset', )
@@ -97,7 +99,15 @@ def _leaves(config: Any, key: str) -> Iterator[Tuple[dict, str]]:
     if not parts:
         yield config, key
     for part, where in parts:
-        yield from _leaves(part, where)
+        yield from leaf_configs(part, where)
+
+
+def _build_empty(config: dict) -> Optional[Any]:
+    try:
+        dataset = DATASETS.build(dict(config, serialize_data=False))
+    except (TypeError, ValueError):
+        return None
+    return dataset if len(dataset) == 0 else None
 
 
 def _is_checked_elsewhere(config: dict) -> bool:

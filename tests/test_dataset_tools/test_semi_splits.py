@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -346,3 +347,39 @@ def test_check_of_a_config(run_tool, data, tmp_path, monkeypatch):
     result = run_tool(TOOL, 'check', '--config', config, '--cfg-options',
                       'val_dataloader.dataset.ann_file=nowhere.txt')
     assert result.failed and 'nowhere.txt is not a file' in result.out
+
+
+def test_check_of_a_config_with_several_datasets(run_tool, data, tmp_path,
+                                                 monkeypatch):
+    make(run_tool, data, tmp_path / 'splits/x', '--count', '3',
+         '--val-count', '2')
+    monkeypatch.chdir(tmp_path)
+    lines = Path('splits/x/labeled.txt').read_text().splitlines(True)
+    Path('one.txt').write_text(''.join(lines[:1]))
+    Path('more.txt').write_text(''.join(lines[1:]))
+    common = dict(type='SplitSegDataset', data_root='data',
+                  metainfo=dict(classes=('a', 'b', 'c', 'd')))
+    both = dict(type='ConcatDataset', datasets=[
+        dict(ann_file='one.txt', **common),
+        dict(type='RepeatDataset', times=2,
+             dataset=dict(ann_file='more.txt', **common))])
+    val = dict(dataset=dict(ann_file='splits/x/val.txt', **common))
+    train = dict(dataset=dict(
+        type='SemiSegDataset', labeled=both,
+        unlabeled=dict(type='UnlabeledDataset', data_root='data',
+                       ann_file='splits/x/unlabeled.txt')))
+    config = tmp_path / 'config.py'
+    config.write_text(f'train_dataloader = {train}\nval_dataloader = {val}\n'
+                      f'test_dataloader = {val}\n')
+    result = run_tool(TOOL, 'check', '--config', config)
+    assert not result.failed, result.out + result.error
+    assert 'labeled: 3 images, 3 masks' in result.out
+    assert 'labeled.datasets.1.dataset` (more.txt)' in result.out
+    with open('more.txt', 'a') as file:
+        file.write(lines[0])
+    result = run_tool(TOOL, 'check', '--config', config)
+    assert result.failed and 'listed more than once' in result.out
+    result = run_tool(TOOL, 'check', '--config', config, '--labeled',
+                      'splits/x/labeled.txt')
+    assert result.failed
+    assert '--labeled cannot replace the lists of 2 datasets' in result.out

@@ -35,14 +35,15 @@ from split_source import (SplitSource, source_of_config,  # noqa: E402
                           source_of_folders)
 
 from prcl_mmseg.datasets import (SplitSegDataset, UnlabeledDataset,  # noqa: E402
-                                 check_paths)
+                                 check_paths, leaf_configs)
 from prcl_mmseg.engine.config_options import merge_options  # noqa: E402
 from prcl_mmseg.engine.config_types import name_types  # noqa: E402
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     OptionsAction, positive)
 
-ROLES = ('labeled', 'unlabeled', 'val')
 from prcl_mmseg.value_check import listed  # noqa: E402
+
+ROLES = ('labeled', 'unlabeled', 'val')
 
 
 def parse_args() -> argparse.Namespace:
@@ -247,36 +248,38 @@ def report(path: Path) -> None:
     print(f'manifest: {path}')
 
 
-def infos_of_config(args: argparse.Namespace) -> Tuple[dict, dict, dict]:
+def infos_of_config(args: argparse.Namespace) -> Tuple[dict, dict, list]:
     cfg = read_config(args)
     nodes = dict(
         labeled=f'{args.dataset}.labeled',
         unlabeled=f'{args.dataset}.unlabeled',
         val='val_dataloader.dataset',
         test='test_dataloader.dataset')
-    infos, names, files = {}, {}, {}
+    infos, names, files = {}, {}, []
     for role, key in nodes.items():
-        node = node_of(cfg, key, args.config)
-        if node is None:
-            continue
-        node = dict(node)
-        if 'dataset' in node or 'datasets' in node:
-            raise ValueError(f'`{key}` is a {node["type"]}, a wrapper of '
-                             'datasets, which this check cannot look into')
+        leaves = list(leaf_configs(node_of(cfg, key, args.config), key))
         given = getattr(args, role, None)
-        if given:
-            node['ann_file'] = str(Path(given).resolve())
-        check_paths(node, key, masks=role != 'unlabeled')
-        dataset = DATASETS.build(dict(node, lazy_init=True))
-        find = getattr(dataset, 'find_data', dataset.load_data_list)
-        infos[role] = find()
-        names[role] = f'`{key}` ({dataset.ann_file or dataset.data_prefix})'
-        if dataset.ann_file:
-            files[role] = dataset.ann_file
+        if given and len(leaves) > 1:
+            raise ValueError(f'--{role} cannot replace the lists of '
+                             f'{len(leaves)} datasets, which `{key}` has; '
+                             'change ann_file of one with --cfg-options')
+        for leaf, where in leaves:
+            node = dict(leaf)
+            if given:
+                node['ann_file'] = str(Path(given).resolve())
+            check_paths(node, where, masks=role != 'unlabeled')
+            dataset = DATASETS.build(dict(node, lazy_init=True))
+            find = getattr(dataset, 'find_data', dataset.load_data_list)
+            infos.setdefault(role, []).extend(find())
+            names.setdefault(role, []).append(
+                f'`{where}` ({dataset.ann_file or dataset.data_prefix})')
+            if dataset.ann_file:
+                files.append(dataset.ann_file)
+    names = {role: ', '.join(parts) for role, parts in names.items()}
     return infos, names, files
 
 
-def infos_of_lists(args: argparse.Namespace) -> Tuple[dict, dict, dict]:
+def infos_of_lists(args: argparse.Namespace) -> Tuple[dict, dict, list]:
     files = {}
     for role in ROLES:
         path = getattr(args, role)
@@ -305,7 +308,7 @@ def infos_of_lists(args: argparse.Namespace) -> Tuple[dict, dict, dict]:
                 img_suffix=args.img_suffix or '.jpg',
                 seg_map_suffix=args.seg_map_suffix, **common)
         infos[role] = dataset.find_data()
-    return infos, files, files
+    return infos, files, list(files.values())
 
 
 def check(args: argparse.Namespace) -> int:
@@ -321,7 +324,7 @@ def check(args: argparse.Namespace) -> int:
             print(f'{role}: {len(part)} images, {masks} masks, '
                   f'from {names[role]}')
         found = check_infos(infos, names)
-        folders = {Path(file).parent for file in files.values()}
+        folders = {Path(file).parent for file in files}
         for folder in sorted(folders):
             problems += check_manifest(folder)
         problems += found['problems']

@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-"""Train PRCL and its supervised twin on generated scenes and compare them.
+"""Train PRCL and a supervised baseline on generated scenes and compare them.
 
 Ends with a table of IoUs and the path of a picture.
 """

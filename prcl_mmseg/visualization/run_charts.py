@@ -30,7 +30,7 @@ class Chart(NamedTuple):
 CHARTS = (
     Chart('mIoU in validation, %', r'(teacher/|student/)?mIoU'),
     Chart('Losses', r'loss|(.*\.)?loss_.*'),
-    Chart('Share of sure pixels, and of embeddings that take part',
+    Chart('Share of confident pixels, and of embeddings that take part',
           r'(.*_)?pseudo_weight|contrast_ratio'),
     Chart('Gradients of the losses at the features, L2 norm', r'gradient_.*',
           log=True),

@@ -124,10 +124,13 @@ def finish(args: argparse.Namespace, targets: Sequence[Path],
               f'{others[0]} for one, and remain as they are. Delete those '
               'that are no longer wanted')
     images = len(files_of(args.images, (*IMAGE_SUFFIXES, '.npy')))
+    steps = 'step 2'
+    if known:
+        steps = 'step 7 (step 3 if you have not trained yet)'
     print(f'{len(made)} masks for {images} images are in '
           f'{args.out / "masks"}. {data_file} describes them'
           f'{"; your settings in it remain" if known else ""}. Go on with '
-          f'step {7 if known else 2} of docs/label_loop.md')
+          f'{steps} of docs/label_loop.md')
     if len(made) == images:
         print('No image is unlabelled. Photographs without annotations have '
               f'to lie in {args.images}, too')

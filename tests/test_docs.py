@@ -90,6 +90,14 @@ def test_configs_can_be_built(text, tmp_path):
         MODELS.build(cfg.model)
 
 
+def test_default_hooks_have_the_places_that_pages_name():
+    hooks = Config.fromfile(
+        ROOT / 'configs/_base_/default_runtime.py').custom_hooks
+    # get_started.md: `custom_hooks.7.patience`, `custom_hooks[:-1]`.
+    assert hooks[7].type == 'TrainingHealthHook'
+    assert hooks[-1].type == 'SaveOnSignalHook'
+
+
 @pytest.fixture
 def shown():
     """What the blocks of the page define; registered for one test."""

@@ -331,6 +331,36 @@ def test_table_of_the_gap(strategy):
                   ]]
 
 
+# The first of each strategy is what its configs have.
+SEARCH = {
+    'FixMatch, δ_u = 0.95': 'fixmatch',
+    'FixMatch, δ_u = 0.8': 'fixmatch_sure_80',
+    'FixMatch, δ_u = 0.6': 'fixmatch_sure_60',
+    'UniMatch V1, δ_u = 0.95': 'unimatch',
+    'UniMatch V1, δ_u = 0.8': 'unimatch_sure_80',
+    'UniMatch V1, δ_u = 0.6': 'unimatch_sure_60',
+    'mean teacher, δ_u = 0.97, momentum 0.03': 'mean_teacher',
+    'mean teacher, δ_u = 0.97, momentum 0.01': 'mean_teacher_sure_97',
+    'mean teacher, δ_u = 0.8, momentum 0.01': 'mean_teacher_sure_80',
+    'UniMatch V2, δ_u = 0.95, momentum 0.01': 'unimatch_v2',
+    'UniMatch V2, δ_u = 0.8, momentum 0.01': 'unimatch_v2_sure_80',
+    'UniMatch V2, δ_u = 0.95, momentum 0.03': 'unimatch_v2_momentum_03'
+}
+
+
+@pytest.mark.parametrize('setting', SEARCH)
+def test_table_of_the_search(setting):
+    method = SEARCH[setting]
+    folder = 'msrc' if method in MSRC else 'msrc_search'
+    file = ROOT / f'benchmarks/results/{folder}/{method}_n40_seed0.json'
+    expected = ['–', '–']
+    if file.is_file():
+        result = json.loads(file.read_text(encoding='utf-8'))
+        expected = [f"{result[part]['last']['mIoU']:.1f}"
+                    for part in ('val', 'test')]
+    assert tables('docs/experiments.md', setting) == [expected]
+
+
 @pytest.mark.parametrize('told, precision', [
     ('On the H200 PRCL with 40 labels has {}', 'fp32'),
     ('{} with float16', 'fp16'), ('{} with bfloat16', 'bf16')])

@@ -321,7 +321,7 @@ def test_mmengines_compile_switch(write_config, tmp_path):
     """The traced step is the plain step; no compiler is needed for that."""
     snapshots = []
     for name, options in (('plain', {}), ('compiled', dict(
-            compile=dict(backend='eager')))):
+            compile=dict(backend='aot_eager')))):
         torch._dynamo.reset()
         runner = build_runner(
             write_config(),

@@ -82,8 +82,15 @@ class TrainingHealthHook(Hook):
         self._warned: Set[str] = set()
 
     def before_train(self, runner: Runner) -> None:
-        """Count from here."""
+        """Count from here.
+
+        Gradients of single losses go through the graph that the step goes
+        through once more. A compiled step would have given its buffers away.
+        """
         self._last_look = runner.iter
+        options = torch._functorch.config
+        if runner.cfg.get('compile') and hasattr(options, 'donated_buffer'):
+            options.donated_buffer = False
 
     def before_train_iter(self,
                           runner: Runner,

@@ -15,6 +15,7 @@ from mmseg.models.segmentors import (CascadeEncoderDecoder, DepthEstimator,
 from ...value_check import check_number
 from ..decode_heads import ProbabilisticDecodeHead, head_configs
 from ..registered import as_list, registered_class
+from ..structures import IGNORE_INDEX
 from .input_size import fit_input_size
 from .timm_filling import fill_from_timm
 
@@ -42,14 +43,19 @@ def adapt_segmentor(segmentor: dict,
             segmentor has none of its own.
 
     Raises:
-        ValueError: If ``num_classes`` is no class count, ``crop_size`` no
-            size, there is no preprocessor at all, or the segmentor is none
-            that can be used.
+        ValueError: If ``num_classes`` is no class count up to 255, the label
+            of pixels without a class, ``crop_size`` no size, there is no
+            preprocessor at all, or the segmentor is none that can be used.
     """
     if not isinstance(num_classes, int) or num_classes < 2:
         raise ValueError(
             f'model.num_classes={num_classes!r} is not a class count; set it '
             'to the number of classes of the data set, at least 2')
+    if num_classes > IGNORE_INDEX:
+        raise ValueError(
+            f'model.num_classes={num_classes}, but at most {IGNORE_INDEX} '
+            f'classes are possible: {IGNORE_INDEX} is the label of pixels '
+            'without a class; merge classes with label_map of the data set')
     _check_crop_size(crop_size)
     segmentor = copy.deepcopy(segmentor)
     check_segmentor(segmentor)

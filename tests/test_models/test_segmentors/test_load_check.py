@@ -80,6 +80,22 @@ def test_checkpoints_of_other_models_are_for_training_only(
     predict(model)
 
 
+@pytest.mark.parametrize('num_classes, steps', [(3, 500), (5, 0)])
+def test_a_teacher_with_a_new_classifier_follows_fast_again(
+        num_classes, steps, tmp_path):
+    trained = tiny.build('mean_teacher', num_classes=3)
+    trained.teacher.steps.fill_(500)
+    model = tiny.build('mean_teacher', num_classes=num_classes)
+    load_checkpoint(model, save(trained, tmp_path / 'trained.pth'))
+    assert model.teacher.steps == steps
+    bias = model.student.decode_head.conv_seg.bias
+    with torch.no_grad():
+        bias.add_(1)
+    model.update_teacher()
+    copied = model.teacher.module.decode_head.conv_seg.bias.equal(bias)
+    assert copied == (steps == 0)
+
+
 def test_only_the_network_that_predicts_has_to_be_good(tmp_path):
     model = tiny.build('mean_teacher')
     load_checkpoint(

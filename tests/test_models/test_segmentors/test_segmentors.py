@@ -304,6 +304,7 @@ def test_roles():
 @pytest.mark.parametrize('name, settings, message', [
     ('prcl', dict(num_classes=None), 'model.num_classes=None'),
     ('prcl', dict(num_classes=1), 'model.num_classes=1'),
+    ('supervised', dict(num_classes=256), 'num_classes=256, but at most 255'),
     ('prcl', dict(predict_with='ema'), "model.predict_with='ema'"),
     ('mean_teacher', dict(teacher=None),
      "strategy.labeler.network='teacher'.*EMATeacher"),

@@ -1,4 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+import importlib
 from typing import Dict, List, Optional, Set, Union
 
 import torch
@@ -88,9 +89,11 @@ class TrainingHealthHook(Hook):
         through once more. A compiled step would have given its buffers away.
         """
         self._last_look = runner.iter
-        options = torch._functorch.config
-        if runner.cfg.get('compile') and hasattr(options, 'donated_buffer'):
-            options.donated_buffer = False
+        if runner.cfg.get('compile'):
+            options = importlib.import_module('torch._functorch.config')
+            # PyTorch 2.4 has no such option and keeps all buffers.
+            if hasattr(options, 'donated_buffer'):
+                options.donated_buffer = False
 
     def before_train_iter(self,
                           runner: Runner,

@@ -40,7 +40,6 @@ from prcl_mmseg.engine.config_options import merge_options  # noqa: E402
 from prcl_mmseg.engine.config_types import name_types  # noqa: E402
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     OptionsAction, positive)
-
 from prcl_mmseg.value_check import listed  # noqa: E402
 
 ROLES = ('labeled', 'unlabeled', 'val')

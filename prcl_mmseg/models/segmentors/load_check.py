@@ -1,5 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-from typing import Dict
+from typing import Dict, List
 
 from torch import Tensor, nn
 
@@ -36,9 +36,17 @@ class LoadCheck:
             for part, tensors in parts.items()
         }
 
-    def end(self, parts: Dict[str, Dict[str, Tensor]]) -> None:
-        """Compare with :meth:`begin`, after loading."""
+    def end(self, parts: Dict[str, Dict[str, Tensor]]) -> List[str]:
+        """Compare with :meth:`begin`, after loading.
+
+        Args:
+            parts (dict[str, dict[str, Tensor]]): As for :meth:`begin`.
+
+        Returns:
+            list[str]: The parts that the checkpoint did not fill.
+        """
         self._faults = {}
+        unfilled = []
         for part, before in self._before.items():
             after = parts[part]
             kept = [
@@ -47,6 +55,7 @@ class LoadCheck:
             ]
             broken = not_finite(after)
             if kept:
+                unfilled.append(part)
                 self._faults[part] = (
                     f'{self._source} has no fitting weights for '
                     f'{listed(kept)} of the {part}, which stay random')
@@ -55,6 +64,7 @@ class LoadCheck:
                     f'{self._source} has NaN or infinite weights in '
                     f'{listed(broken)} of the {part}')
         self._before = {}
+        return unfilled
 
     def forget(self) -> None:
         """Training makes up for what was not loaded."""

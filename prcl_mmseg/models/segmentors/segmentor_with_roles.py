@@ -194,9 +194,7 @@ class SegmentorWithRoles(BaseSegmentor):
         A network that the checkpoint lacks gets those of the student, then of
         the teacher, or of the plain segmentor that the checkpoint holds.
         Heads are unwrapped where they don't embed here. The teacher's count
-        of steps, which published weights lack, starts anew. So it does where
-        weights don't fit, as with another number of classes: a teacher whose
-        classifier is new has to follow fast at first.
+        of steps, which published weights lack, starts anew.
 
         Raises:
             ValueError: If the checkpoint holds no weights of a network.
@@ -241,12 +239,13 @@ class SegmentorWithRoles(BaseSegmentor):
                 places[role] + name: weight.clone()
                 for name, weight in weights.items()
             })
-            if role == 'teacher' and not _fit(weights, self.network(role)):
-                state_dict[steps] = torch.zeros_like(state_dict[steps])
 
 
 def _end_load_check(model: SegmentorWithRoles, _) -> None:
-    model._load_check.end(model._learned_parts())
+    unfilled = model._load_check.end(model._learned_parts())
+    # A teacher with random parts has to follow fast at first.
+    if 'teacher' in unfilled:
+        model.teacher.steps.zero_()
 
 
 def _take(state_dict: dict,
@@ -257,13 +256,6 @@ def _take(state_dict: dict,
         name for name in state_dict if name.startswith(parts or start)
     ]
     return {name[len(start):]: state_dict.pop(name) for name in names}
-
-
-def _fit(weights: Dict[str, Tensor], network: nn.Module) -> bool:
-    """Whether all weights have the shapes that the network gives them."""
-    own = network.state_dict()
-    return all(weight.shape == own[name].shape
-               for name, weight in weights.items() if name in own)
 
 
 def _build_network(segmentor: dict) -> EncoderDecoder:

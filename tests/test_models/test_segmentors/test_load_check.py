@@ -80,19 +80,27 @@ def test_checkpoints_of_other_models_are_for_training_only(
     predict(model)
 
 
-@pytest.mark.parametrize('num_classes, steps', [(3, 500), (5, 0)])
-def test_a_teacher_with_a_new_classifier_follows_fast_again(
-        num_classes, steps, tmp_path):
-    trained = tiny.build('mean_teacher', num_classes=3)
+@pytest.mark.parametrize('method, num_classes, steps', [
+    ('mean_teacher', 3, 500),
+    ('mean_teacher', 5, 0),
+    ('prcl', 3, 0),
+    ('prcl', 5, 0),
+])
+def test_a_teacher_with_random_parts_follows_fast_again(
+        method, num_classes, steps, tmp_path):
+    segmentor = tiny.segmentor(auxiliary_head=None)
+    trained = tiny.build('mean_teacher', segmentor=segmentor, num_classes=3)
     trained.teacher.steps.fill_(500)
-    model = tiny.build('mean_teacher', num_classes=num_classes)
+    model = tiny.build(method, segmentor=segmentor, num_classes=num_classes)
     load_checkpoint(model, save(trained, tmp_path / 'trained.pth'))
     assert model.teacher.steps == steps
-    bias = model.student.decode_head.conv_seg.bias
     with torch.no_grad():
-        bias.add_(1)
+        for weight in model.student.parameters():
+            weight.add_(1)
     model.update_teacher()
-    copied = model.teacher.module.decode_head.conv_seg.bias.equal(bias)
+    copied = all(
+        own.equal(weight) for own, weight in zip(
+            model.teacher.module.parameters(), model.student.parameters()))
     assert copied == (steps == 0)
 
 

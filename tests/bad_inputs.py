@@ -373,6 +373,12 @@ LINES = [
     ('std_of_a_channel', 'segmentor["data_preprocessor"]["std"] = '
      '[1, 1, 0]\nmodel["segmentor"] = segmentor',
      'model.segmentor.data_preprocessor.std', '0', 'above 0'),
+    ('wrapper_that_hides_what_is_labelled', 'train_dataloader["dataset"] = '
+     'dict(_delete_=True, type="RepeatDataset", times=2, dataset=dict('
+     'type="SemiSegDataset"))', 'train_dataloader.dataset.dataset.type',
+     'RepeatDataset', 'train_dataloader.dataset.labeled'),
+    ('runner_without_our_hooks', 'runner_type = "FlexibleRunner"',
+     'runner_type', "'FlexibleRunner'", 'leave runner_type out'),
     ('class_count_is_a_word', 'model["num_classes"] = "3"',
      'model.num_classes', "'3'", 'at least 2'),
     ('bank_hook_interval', 'custom_hooks = [dict(type="PrototypeBankHook", '

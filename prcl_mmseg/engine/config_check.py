@@ -11,8 +11,9 @@ from functools import lru_cache
 from typing import Any, Iterable, Iterator, Pattern, Tuple
 
 from mmengine.config import Config
+from mmengine.runner import Runner
 from mmseg.datasets import BaseSegDataset
-from mmseg.registry import DATASETS, MODELS, TRANSFORMS
+from mmseg.registry import DATASETS, MODELS, RUNNERS, TRANSFORMS
 
 from ..value_check import check_choice, check_number, did_you_mean, near
 from .config_parts import config_dicts, config_items
@@ -56,6 +57,14 @@ def check_config(cfg: Config, training: bool = True) -> None:
                              'scores; set it to False')
         if key.endswith('_dataloader') and isinstance(value, dict):
             _check_workers(key, value)
+        if key.startswith('train_dataloader.dataset.') and isinstance(
+                value, dict) and value.get('type') == 'SemiSegDataset':
+            raise ValueError(
+                f"{key}.type='SemiSegDataset', but "
+                'train_dataloader.dataset.type='
+                f'{cfg.train_dataloader.dataset.get("type")!r}: a wrapper '
+                'hides which images have masks; put it around '
+                'train_dataloader.dataset.labeled or unlabeled')
         if key in ENDLESS and value == 'InfiniteSampler':
             raise ValueError(f'{key}={value!r} would never end; use '
                              "'DefaultSampler'")
@@ -122,6 +131,12 @@ def _check_needed(cfg: Config) -> None:
             f'optim_wrapper={dict(wrapper)}: its optimizer is missing; set '
             "optim_wrapper=dict(type='OptimWrapper', "
             "optimizer=dict(type='SGD', lr=0.01))")
+    kind = cfg.get('runner_type', 'Runner')
+    runner = RUNNERS.get(kind) if isinstance(kind, str) else kind
+    if runner is not None and not issubclass(runner, Runner):
+        raise ValueError(
+            f'runner_type={kind!r} is not supported: models, hooks and loops '
+            "here need MMEngine's Runner; leave runner_type out")
     if {'type', 'by_epoch'} <= set(cfg.train_cfg):
         raise ValueError(
             f'train_cfg.by_epoch={cfg.train_cfg.by_epoch!r}: the type '

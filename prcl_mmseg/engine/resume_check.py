@@ -153,6 +153,14 @@ def _compare_runs(runner: Runner, meta: dict, path: str) -> List[str]:
         notes.append(
             f'{path} is the end of its training: {meta["iter"]} iterations '
             f'are done, and train_cfg.max_iters={runner.max_iters}')
+    started = meta['iter'] % saved['accumulative_counts']
+    if started and meta['iter'] < runner.max_iters:
+        notes.append(
+            f'{path} was saved within a step of '
+            f'optim_wrapper.accumulative_counts={saved["accumulative_counts"]}'
+            f' batches: the gradient of the first {started} is lost, so the '
+            'next step is a smaller one. A multiple of it as '
+            'default_hooks.checkpoint.interval avoids that')
     for key, what in (('processes', 'process(es)'),
                       ('batch_size', 'item(s) per process and batch'),
                       ('samples_per_item', 'samples per item'),

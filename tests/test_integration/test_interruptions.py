@@ -119,8 +119,43 @@ def test_a_signal_breaks_a_validation_off(write_config, tmp_path, handlers):
     assert not list(work.glob('best_*'))
     resumed = build_runner(path, work, resume=True, **options)
     resumed.train()
-    assert 'validation of iteration 3 is taken again' in log_of(resumed)
+    assert 'validation of iteration 3 is taken now' in log_of(resumed)
     assert len(list(work.glob('best_*'))) == 1
+
+
+def test_a_validation_counts_once(write_config, tmp_path):
+    # The first validation is a best, after which its checkpoint is rewritten.
+    path = write_config(extra='''
+param_scheduler = [dict(type='ReduceOnPlateauLR', monitor='mIoU',
+                        rule='greater', patience=1, factor=0.1)]
+train_cfg.update(max_iters=3, val_interval=1)
+default_hooks['checkpoint'].update(interval=1, save_best='mIoU')
+''')
+    work = tmp_path / 'work'
+    build_runner(path, work).train()
+    last = work / 'iter_3.pth'
+    before = torch.load(last)['param_schedulers'][0]['last_step']
+    (work / 'last_checkpoint').write_text(str(work / 'iter_1.pth'))
+    resumed = build_runner(path, work, resume=True)
+    resumed.train()
+    assert 'is taken now' not in log_of(resumed)
+    assert torch.load(last)['param_schedulers'][0]['last_step'] == before
+
+
+def test_a_step_in_the_middle_is_told(write_config, tmp_path):
+    path, work = write_config(), tmp_path / 'work'
+    options = {
+        'optim_wrapper.accumulative_counts': 2,
+        'default_hooks.checkpoint.interval': 1
+    }
+    build_runner(path, work, **options).train()
+    for step, told in ((2, False), (3, True)):
+        (work / 'last_checkpoint').write_text(str(work / f'iter_{step}.pth'))
+        resumed = build_runner(path, work, resume=True, **options)
+        resumed.train()
+        log = log_of(resumed)
+        assert ('accumulative_counts=2 batches: the gradient of the first 1 '
+                'is lost' in log) == told
 
 
 def test_an_accumulation_is_ended_first(write_config, tmp_path, handlers):

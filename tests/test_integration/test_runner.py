@@ -264,6 +264,19 @@ def test_a_segmentor_of_mmseg_trains_with_the_same_hooks(write_config,
     assert 'Effective batch: 2 labelled images' in log
 
 
+def test_each_role_writes_files_of_its_own(write_config, tmp_path):
+    folder = tmp_path / 'masks'
+    runner = build_runner(write_config(extra=f'''
+val_evaluator = [dict(type='IoUMetric', iou_metrics=['mIoU'],
+                      output_dir='{folder}')]
+'''), tmp_path / 'work', 'files')
+    runner.train()
+    images = len(runner.val_dataloader.dataset)
+    for role in ('teacher', 'student'):
+        assert len(list((folder / role).glob('*.png'))) == images
+    assert not list(folder.glob('*.png'))
+
+
 def test_more_unlabeled_than_labeled(write_config, tmp_path):
     extra = '\ntrain_dataloader["dataset"]["samples_per_item"] = (1, 3)\n'
     runner = build_runner(

@@ -1,4 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
+from typing import Dict, Optional
+
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 from mmseg.registry import HOOKS
@@ -15,8 +17,7 @@ class ResumeHook(Hook):
 
     Finds the newest intact checkpoint, says what does not fit this run, goes
     on with the images that would have been next (with data workers their
-    crops and flips differ), and takes the validation that a cut may have
-    swallowed.
+    crops and flips differ), and takes the validation that a cut swallowed.
 
     Raises:
         ValueError: If no checkpoint is intact, or if training on from it
@@ -25,6 +26,7 @@ class ResumeHook(Hook):
 
     priority = 'HIGH'
     _new_schedule = _resumed = False
+    _validated_iter = 0
 
     def before_run(self, runner: Runner) -> None:
         """Choose what ``resume=True`` resumes."""
@@ -42,6 +44,7 @@ class ResumeHook(Hook):
         if not runner._resume:
             return
         self._resumed = True
+        self._validated_iter = checkpoint['meta'].get('validated_iter', 0)
         for note in check_fit(runner, checkpoint, runner._load_from):
             runner.logger.warning(note)
         self._new_schedule = schedule_changed(runner, checkpoint)
@@ -52,7 +55,14 @@ class ResumeHook(Hook):
     def before_save_checkpoint(self, runner: Runner,
                                checkpoint: dict) -> None:
         """Note what the run is compared with when it is resumed."""
-        checkpoint['meta'].update(describe_run(runner))
+        checkpoint['meta'].update(
+            describe_run(runner), validated_iter=self._validated_iter)
+
+    def after_val_epoch(self,
+                        runner: Runner,
+                        metrics: Optional[Dict[str, float]] = None) -> None:
+        """A new best is saved again with what its validation changed."""
+        self._validated_iter = runner.iter
 
     def before_train(self, runner: Runner) -> None:
         """Go on with the next batch, by the schedule of the config."""
@@ -80,9 +90,11 @@ class ResumeHook(Hook):
         if not self._resumed or not isinstance(loop, IterBasedTrainLoop):
             return
         self._resumed = False
-        if done and runner.val_loop is not None and \
+        if done == self._validated_iter:
+            return
+        if runner.val_loop is not None and \
                 done >= loop.val_begin and (done % loop.val_interval == 0
                                             or done == loop.max_iters):
             runner.logger.info(f'The validation of iteration {done} is taken '
-                               'again, since its scores may be lost.')
+                               'now, which the checkpoint does not contain.')
             runner.val_loop.run()

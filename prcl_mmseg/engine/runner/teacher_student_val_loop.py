@@ -1,6 +1,7 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 import copy
-from typing import Dict, List, Union
+import os.path as osp
+from typing import Any, Dict, List, Union
 
 import torch
 from mmengine.evaluator import Evaluator
@@ -28,7 +29,8 @@ class TeacherStudentValLoop(ValLoop):
         runner (Runner): The runner.
         dataloader (DataLoader | dict): The validation data.
         evaluator (dict | list): Config of the metrics; each role gets its
-            own.
+            own. Where one writes files, each role has a folder of its name
+            below ``output_dir``.
         fp16 (bool): Validate under autocast. Defaults to False.
 
     Raises:
@@ -47,18 +49,19 @@ class TeacherStudentValLoop(ValLoop):
                 f"student, but the model is a {type(self.model).__name__}; "
                 "set val_cfg=dict(type='ValLoop', _delete_=True), or "
                 "model.type='SemiSegmentor'")
-        config = copy.deepcopy(evaluator)
         if isinstance(dataloader, dict):
             dataloader = dict(
                 dataloader,
                 dataset=build_dataset(dataloader['dataset'],
                                       'val_dataloader.dataset'))
-        super().__init__(runner, dataloader, evaluator, fp16)
-        self.evaluators: Dict[str, Evaluator] = {}
-        for role in self.model.roles:
-            self.evaluators[role] = runner.build_evaluator(
-                copy.deepcopy(config))
-            self.evaluators[role].dataset_meta = self.evaluator.dataset_meta
+        self.evaluators: Dict[str, Evaluator] = {
+            role: runner.build_evaluator(_metrics_of(role, evaluator))
+            for role in self.model.roles
+        }
+        predicting = self.evaluators[self.model.predicting_role]
+        super().__init__(runner, dataloader, predicting, fp16)
+        for each in self.evaluators.values():
+            each.dataset_meta = predicting.dataset_meta
 
     def run(self) -> dict:
         """Launch validation.
@@ -122,3 +125,17 @@ class TeacherStudentValLoop(ValLoop):
             'start. At the end of a short training use a larger '
             'model.teacher.momentum, or let the student predict '
             "(model.predict_with='student', and save_best='student/mIoU')")
+
+
+def _metrics_of(role: str, evaluator: Any) -> Any:
+    """A copy of what an evaluator is built from, with folders of a role."""
+    if isinstance(evaluator, (list, tuple)):
+        return [_metrics_of(role, metric) for metric in evaluator]
+    evaluator = copy.deepcopy(evaluator)
+    if not isinstance(evaluator, dict):
+        return evaluator
+    if 'metrics' in evaluator:
+        evaluator['metrics'] = _metrics_of(role, evaluator['metrics'])
+    if evaluator.get('output_dir') is not None:
+        evaluator['output_dir'] = osp.join(evaluator['output_dir'], role)
+    return evaluator

@@ -70,7 +70,10 @@ def as_multiclass(seg_logits: Tensor) -> Tensor:
     """Logits in fp32 whose softmax gives the class probabilities.
 
     A one-channel binary head gives the logit x of class 1; [0, x] has the
-    same probabilities under the softmax as x under the sigmoid.
+    same probabilities under the softmax as x under the sigmoid. A head with
+    one sigmoid for each of several classes (FocalLoss) keeps its logits: of
+    independent sigmoids, given that exactly one class is true, the
+    probabilities are the softmax.
     """
     seg_logits = seg_logits.float()
     if seg_logits.shape[1] > 1:

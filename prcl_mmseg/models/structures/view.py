@@ -19,8 +19,9 @@ class View:
     move those of the image and of every map, and return a new view.
 
     Args:
-        image (Tensor): Normalised images, (N, C, H, W), float. The colour
-            order is RGB where C is 3. The value 0 is the mean colour.
+        image (Tensor): Normalised images, (N, C, H, W), float. Three
+            channels are taken as RGB, which ``bgr_to_rgb=True`` of the
+            preprocessor gives. The value 0 is the mean colour.
         maps (dict[str, Tensor]): Maps of shape (N, H, W) or (N, K, H, W):
             'label', int64, a class in 0..254 or 255; 'confidence' of the
             label, float in [0, 1]; and any other.

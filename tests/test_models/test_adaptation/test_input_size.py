@@ -65,6 +65,18 @@ def test_unets_get_what_they_can_halve(test_cfg):
         assert segmentor['test_cfg']['crop_size'] == (40, 40)
 
 
+def test_windows_set_beside_the_segmentor_are_fitted_too():
+    head = tiny.fcn_head(in_channels=4, in_index=-1)
+    model = tiny.build(
+        'prcl',
+        segmentor=tiny.segmentor(
+            backbone=unet(), decode_head=head, auxiliary_head=None),
+        crop_size=(36, 36),
+        test_cfg=ConfigDict(SLIDE, crop_size=(38, 40)))
+    for role in model.roles:
+        assert model.network(role).test_cfg['crop_size'] == (40, 40)
+
+
 def test_own_padding_of_test_images_is_kept():
     own = dict(
         type='SegDataPreProcessor', test_cfg=dict(size_divisor=64))

@@ -78,14 +78,11 @@ class SemiSegmentor(SegmentorWithRoles):
                  init_cfg: Optional[dict] = None) -> None:
         passed_on = dict(
             pretrained=pretrained, train_cfg=train_cfg, test_cfg=test_cfg)
-        passed_on = {
-            name: value
-            for name, value in passed_on.items() if value is not None
-        }
-        segmentor = adapt_segmentor({
-            **segmentor,
-            **passed_on
-        }, num_classes, crop_size, data_preprocessor)
+        segmentor = dict(segmentor)
+        segmentor.update((name, value) for name, value in passed_on.items()
+                         if value is not None)
+        segmentor = adapt_segmentor(segmentor, num_classes, crop_size,
+                                    data_preprocessor)
         built = _build_terms(terms, num_classes)
         for term in built.values():
             segmentor = term.adapt(segmentor)

@@ -29,10 +29,11 @@ from torch.utils.data import DataLoader, Subset  # noqa: E402
 
 from prcl_mmseg.datasets import UnlabeledDataset, check_images  # noqa: E402
 from prcl_mmseg.datasets.file_check import require_files  # noqa: E402
+from prcl_mmseg.datasets.loading import loads_upright  # noqa: E402
 from prcl_mmseg.datasets.output_folder import (  # noqa: E402
     check_output_folder)
 from prcl_mmseg.datasets.pipeline_check import (  # noqa: E402
-    maskless_pipeline, pipeline_of_test)
+    find_image_loader, maskless_pipeline, pipeline_of_test)
 from prcl_mmseg.deploy.published_checkpoint import sha256  # noqa: E402
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     add_predicting_arguments, positive, read_predicting_config)
@@ -155,7 +156,8 @@ def run(args: argparse.Namespace, cfg: Config) -> None:
         maps.append('pred_disagreement')
         model = SemiSegTTAModel(model)
     files = PredictionFiles(out, meta['classes'], meta['palette'], maps,
-                            args.write)
+                            args.write,
+                            loads_upright(find_image_loader(dataset)))
     files.write_classes()
     table = PredictionTable(out / 'predictions.csv', files.columns)
 

@@ -13,6 +13,13 @@ import torch
 
 # Set to 1 by whoever trusts a file that holds more than data.
 TRUST = 'PRCL_MMSEG_TRUST_CHECKPOINTS'
+# What PyTorch raises for files of other kinds, or that are cut.
+_DAMAGE = (pickle.UnpicklingError, RuntimeError, KeyError, IndexError,
+           EOFError, AttributeError, TypeError, UnicodeDecodeError)
+
+
+class BadCheckpoint(pickle.UnpicklingError, ValueError):
+    """A file that is no checkpoint, is damaged, or holds more than data."""
 
 
 def load_checkpoints_safely() -> None:
@@ -47,8 +54,9 @@ def load_safely(file: Any, map_location: Any = None, **_) -> Any:
         map_location (Any): See ``torch.load``.
 
     Raises:
-        UnpicklingError: If the file holds anything but data. Names the file,
-            what it holds, and how to trust it.
+        BadCheckpoint: If the file is no checkpoint, is damaged, or holds
+            anything but data. Names the file, what it holds, and how to
+            trust it.
     """
     if _trusted():
         return _named(
@@ -59,14 +67,16 @@ def load_safely(file: Any, map_location: Any = None, **_) -> Any:
             _without_code(
                 torch.load(file, map_location=map_location,
                            weights_only=True)), file)
-    except pickle.UnpicklingError as error:
+    except _DAMAGE as error:
         found = re.search(r"GLOBAL ([\w.]+)|but got <class '([\w.]+)'>",
                           str(error))
         if found is None:
-            raise pickle.UnpicklingError(
+            raise BadCheckpoint(
                 f'{file} is no checkpoint of PyTorch, or is damaged; write or '
-                'download it again') from error
-        raise pickle.UnpicklingError(
+                f'download it again ({type(error).__name__}: '
+                f'{str(error).splitlines()[0] if str(error) else ""})'
+            ) from error
+        raise BadCheckpoint(
             f'{file} was not loaded, because it holds more than weights and '
             f'logs: it asks for {found.group(1) or found.group(2)}. Such a '
             'file can run code. If you trust whoever made it, set the '

@@ -3,9 +3,9 @@
 import os
 import os.path as osp
 import shutil
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Iterator, Union
+from typing import Any, Iterator, Mapping, Union
 
 # What a killed process leaves behind: name.pth.<process id>.part
 UNFINISHED = '.part'
@@ -15,6 +15,7 @@ UNFINISHED = '.part'
 def whole_file(path: Union[str, Path],
                mode: str = 'wb',
                durable: bool = False,
+               follow_links: bool = True,
                **options) -> Iterator[Any]:
     """Open a file for writing that takes its name when the block ends.
 
@@ -26,9 +27,11 @@ def whole_file(path: Union[str, Path],
         mode (str): See ``open``. Defaults to 'wb'.
         durable (bool): Wait until the disk has it, so that it also survives
             a failure of the machine. Defaults to False.
+        follow_links (bool): Write what a link leads to, and do not replace
+            the link. Defaults to True.
         **options: Those of ``open``.
     """
-    target = osp.realpath(path)
+    target = osp.realpath(path) if follow_links else osp.abspath(path)
     if osp.exists(target) and not osp.isfile(target):  # Such as /dev/null.
         with open(target, mode, **options) as file:
             yield file
@@ -47,6 +50,22 @@ def whole_file(path: Union[str, Path],
         with suppress(FileNotFoundError):
             os.remove(draft)
         raise
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Write files that belong together; an error leaves the earlier ones.
+
+    Links are replaced.
+
+    Args:
+        contents (Mapping[Path, bytes]): What each file is to hold.
+    """
+    with ExitStack() as drafts:
+        for path, content in contents.items():
+            file = drafts.enter_context(whole_file(path, follow_links=False))
+            file.write(content)
+            # A full disk is to be met before the first takes its name.
+            file.flush()
 
 
 def write_files_whole() -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Loading what mmseg's transforms would cut to 8 bits or 4 channels."""
 import io
-from typing import Optional
+from typing import Any, Optional
 
 import mmcv
 import numpy as np
@@ -139,6 +139,12 @@ class LoadWideAnnotations(LoadAnnotations):
         results['gt_seg_map'] = labels[places.reshape(mask.shape)].astype(
             np.uint8)
         results['seg_fields'].append('gt_seg_map')
+
+
+def loads_upright(loader: Any) -> bool:
+    """Whether a loader turns a photograph as its EXIF orientation says."""
+    return not isinstance(loader, LoadMultiChannelImage) and getattr(
+        loader, 'color_type', 'color') in ('color', 'grayscale')
 
 
 def decode_image(content: bytes) -> np.ndarray:

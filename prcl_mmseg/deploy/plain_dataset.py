@@ -1,6 +1,7 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Data sets of this package as data sets that mmseg has itself."""
 import copy
+import inspect
 import os.path as osp
 from pathlib import Path
 from typing import List, NamedTuple
@@ -22,9 +23,6 @@ STOCK = {
     SplitCOCOStuffDataset: 'COCOStuffDataset',
     SplitLoveDADataset: 'LoveDADataset'
 }
-# Arguments of BaseSegDataset that mean the same in any data set.
-SHARED = ('ignore_index', 'reduce_zero_label', 'backend_args', 'test_mode',
-          'indices')
 
 
 class NoPlainDataset(ValueError):
@@ -71,8 +69,7 @@ def plain_dataset(dataset: dict, list_file: str) -> dict:
             raise NoPlainDataset(
                 f"{dataset['type']} wraps {', '.join(inner)} of {OWN_PACKAGE}")
         return copy.deepcopy(dataset)
-    ann_file = dataset.get('ann_file') or ''
-    if kind in STOCK and (not ann_file or ann_file.startswith('ImageSets/')):
+    if kind in STOCK and _has_own_files(dataset, DATASETS.get(STOCK[kind])):
         return dict(copy.deepcopy(dataset), type=STOCK[kind])
     if not issubclass(kind, BaseSegDataset):
         raise NoPlainDataset(f"mmseg has nothing like {dataset['type']}")
@@ -103,9 +100,12 @@ def plain_dataset(dataset: dict, list_file: str) -> dict:
             key: _as_lists(built.metainfo[key])
             for key in ('classes', 'palette') if key in built.metainfo
         },
+        # Some classes have others by default than BaseSegDataset.
+        ignore_index=built.ignore_index,
+        reduce_zero_label=built.reduce_zero_label,
         pipeline=copy.deepcopy(dataset.get('pipeline', [])),
         **{key: dataset[key]
-           for key in SHARED if key in dataset})
+           for key in ('backend_args', 'test_mode') if key in dataset})
 
 
 def find_layout(infos: List[dict]) -> Layout:
@@ -140,6 +140,20 @@ def find_layout(infos: List[dict]) -> Layout:
             f'{sorted(mask_suffixes)[:3]})')
     return Layout(image_folder, mask_folder, image_suffixes.pop(),
                   mask_suffixes.pop(), names)
+
+
+def _has_own_files(dataset: dict, stock: type) -> bool:
+    """Whether mmseg's class finds the same images by itself."""
+    ann_file = dataset.get('ann_file') or ''
+    if ann_file and not ann_file.startswith('ImageSets/'):
+        return False
+    # What was added to its arguments, and values that it would not take.
+    if dataset.get('label_map') or dataset.get('img_suffix', '') is None:
+        return False
+    own = inspect.signature(stock).parameters
+    needs_list = 'ann_file' in own and own['ann_file'].default is own[
+        'ann_file'].empty
+    return bool(ann_file) or not needs_list
 
 
 def _as_lists(value):

@@ -77,6 +77,27 @@ def check_config(cfg: Config, training: bool = True) -> None:
         check_hooks(cfg)
 
 
+def ignored_label_of(cfg: Config) -> int:
+    """The label that the losses of a config ignore.
+
+    Raises:
+        ValueError: If its heads differ.
+    """
+    heads = [
+        part for part in config_dicts(cfg.get('model'))
+        if 'loss_decode' in part
+    ]
+    # None is MMSegmentation's default, too.
+    ignored = sorted({
+        255 if part.get('ignore_index') is None else part['ignore_index']
+        for part in heads
+    })
+    if len(ignored) > 1:
+        raise ValueError(f'model: the heads have different ignore_index '
+                         f'{ignored}; give all the same')
+    return ignored[0] if ignored else 255
+
+
 def check_weight_files(cfg: Config) -> None:
     """Raise FileNotFoundError if weights to start from do not exist."""
     wanted = {'load_from': cfg.get('load_from')}
@@ -306,18 +327,7 @@ def _check_losses(cfg: Config, index: int) -> None:
 
 def _check_padding(cfg: Config) -> None:
     """Padding of masks must be ignored, not be a class."""
-    heads = [
-        part for part in config_dicts(cfg.model) if 'loss_decode' in part
-    ]
-    # None is MMSegmentation's default, too.
-    ignored = sorted({
-        255 if part.get('ignore_index') is None else part['ignore_index']
-        for part in heads
-    })
-    if len(ignored) > 1:
-        raise ValueError(f'model: the heads have different ignore_index '
-                         f'{ignored}; give all the same')
-    index = ignored[0] if ignored else 255
+    index = ignored_label_of(cfg)
     _check_losses(cfg, index)
     for key, value in config_items(cfg._cfg_dict):
         kind = value.get('type') if isinstance(value, dict) else None

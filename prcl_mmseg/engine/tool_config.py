@@ -3,6 +3,8 @@
 import os.path as osp
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from fractions import Fraction
+from typing import Optional
 
 import torch
 from mmengine.config import Config, DictAction
@@ -47,6 +49,15 @@ def positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise ArgumentTypeError(f'{text} must be a whole number of at least 1')
     return int(text)
+
+
+def share(text: str) -> Fraction:
+    """A share such as 1/16 or 0.1, as a ``type`` of an argument."""
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise ArgumentTypeError(
+            f'{text} must be a share such as 1/16 or 0.1') from None
 
 
 def add_common_arguments(parser: ArgumentParser) -> None:
@@ -104,6 +115,9 @@ def read_predicting_config(args: Namespace, parser: ArgumentParser) -> Config:
     cfg = read_config(args, parser)
     adapt_to_run(cfg, launcher='none')
     if args.role is not None:
+        if args.role == 'teacher' and cfg.model.get('teacher') is None:
+            parser.error(f'--role teacher: the model of {args.config} has no '
+                         'teacher (model.teacher); use --role student')
         cfg.model.predict_with = args.role
     args.device = args.device or (
         'cuda:0' if torch.cuda.is_available() else 'cpu')
@@ -117,19 +131,35 @@ def read_config(args: Namespace, parser: ArgumentParser) -> Config:
         args (Namespace): Parsed arguments, ``config`` and ``cfg_options``.
         parser (ArgumentParser): Reports what is wrong with them.
     """
-    if not osp.exists(args.config):
-        parser.error(f'config {args.config!r} does not exist; the ready ones '
-                     'are below configs/')
-    if not osp.isfile(args.config) or not args.config.endswith('.py'):
-        parser.error(f'config {args.config!r} is no config; give the path of '
-                     'a .py file')
     try:
-        cfg = Config.fromfile(args.config)
-        if args.cfg_options is not None:
-            merge_options(cfg, args.cfg_options)
+        return open_config(args.config, args.cfg_options)
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def open_config(path: str, options: Optional[dict] = None) -> Config:
+    """Read a config and override its settings.
+
+    Args:
+        path (str): A .py file.
+        options (dict, optional): Settings, as ``--cfg-options`` has them.
+
+    Raises:
+        ValueError: If there is no such file, or it is no config.
+    """
+    if not osp.exists(path):
+        raise ValueError(f'config {path!r} does not exist; the ready ones '
+                         'are below configs/')
+    if not osp.isfile(path) or not path.endswith('.py'):
+        raise ValueError(f'config {path!r} is no config; give the path of '
+                         'a .py file')
+    try:
+        cfg = Config.fromfile(path)
+        if options is not None:
+            merge_options(cfg, options)
     except (SyntaxError, ValueError, OSError, NameError, KeyError, TypeError,
             ImportError) as error:
-        parser.error(f'config {args.config!r}: {error}')
+        raise ValueError(f'config {path!r}: {error}') from error
     return cfg
 
 

@@ -17,10 +17,16 @@ def output_names(images: Sequence[str]) -> List[str]:
     Returns:
         list[str]: A name for each, none of them twice.
     """
-    stems = [osp.splitext(image)[0] for image in images]
-    # Some file systems take upper and lower case for the same.
-    count = Counter(stem.lower() for stem in stems)
-    return [
-        image if count[stem.lower()] > 1 else stem
-        for image, stem in zip(images, stems)
-    ]
+    names, shared = [osp.splitext(image)[0] for image in images], set()
+    while True:
+        # Some file systems take upper and lower case for the same.
+        count = Counter(name.lower() for name in names)
+        twice = {name for name in count if count[name] > 1} - shared
+        if not twice:
+            return names
+        # With its ending, a name may be that of a third image.
+        shared |= twice
+        names = [
+            image if name.lower() in shared else name
+            for image, name in zip(images, names)
+        ]

@@ -35,16 +35,20 @@ class PredictionFiles:
         maps (Sequence[str]): Names of the maps that predictions have, such as
             'pred_variance'.
         parts (Sequence[str]): Which of ``PARTS`` to write.
+        upright (bool): Whether photographs were turned as their EXIF
+            orientation says. Defaults to True.
     """
 
     def __init__(self, folder: Path, classes: Sequence[str],
                  palette: Sequence, maps: Sequence[str],
-                 parts: Sequence[str]) -> None:
+                 parts: Sequence[str],
+                 upright: bool = True) -> None:
         self.folder = Path(folder)
         self.classes = classes
         self.palette = palette
         self.maps = {name: name[len('pred_'):] for name in maps}
         self.parts = parts
+        self.upright = upright
         self.columns = [*_OF_ALL, *self.maps.values(),
                         *(f'{_SHARE}{name}' for name in classes)]
 
@@ -103,8 +107,8 @@ class PredictionFiles:
 
     def _overlay(self, path: str, label: np.ndarray) -> np.ndarray:
         size = fit_size(*label.shape, _LARGEST_OVERLAY)
-        image = shrink(decode_displayable(Path(path).read_bytes()), size,
-                       cv2.INTER_AREA)
+        image = decode_displayable(Path(path).read_bytes(), self.upright)
+        image = shrink(image, size, cv2.INTER_AREA)
         label = shrink(label, size, cv2.INTER_NEAREST)
         return paint_overlay(image, label.astype(int), self.classes,
                              self.palette)

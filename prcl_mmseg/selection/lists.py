@@ -1,10 +1,12 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """The lists and the table of what to label next."""
 import csv
+import io
 import os.path as osp
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
+from ..compat.whole_files import write_together
 from ..datasets.output_folder import check_output_folder, separate_roots
 from ..datasets.split_list import SplitEntry, format_entry
 from .image_pool import ImagePool
@@ -61,27 +63,21 @@ def write_lists(folder: str, lines: Sequence[str], chosen: Sequence[int],
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    rest = set(range(len(lines))).difference(chosen)
-    for name, indices in (('label_next.txt', chosen),
-                          ('unlabeled.txt', sorted(rest))):
-        text = ''.join(f'{lines[index]}\n' for index in indices)
-        _write(target / name, text)
-    with _fresh(target / 'scores.csv').open(
-            'w', encoding='utf-8', newline='') as file:
-        writer = csv.writer(file)
-        writer.writerow(table)
-        writer.writerows(zip(*table.values()))
-
-
-def _write(path: Path, text: str) -> None:
+    rest = sorted(set(range(len(lines))).difference(chosen))
+    scores = io.StringIO(newline='')
+    writer = csv.writer(scores)
+    writer.writerow(table)
+    writer.writerows(zip(*table.values()))
     # Bytes: no system shall change the line ends.
-    _fresh(path).write_bytes(text.encode())
+    write_together({
+        target / 'label_next.txt': _joined(lines, chosen),
+        target / 'unlabeled.txt': _joined(lines, rest),
+        target / 'scores.csv': scores.getvalue().encode()
+    })
 
 
-def _fresh(path: Path) -> Path:
-    # A link is replaced, and not what it leads to.
-    path.unlink(missing_ok=True)
-    return path
+def _joined(lines: Sequence[str], indices: Sequence[int]) -> bytes:
+    return ''.join(f'{lines[index]}\n' for index in indices).encode()
 
 
 def _line(path: str, root: Optional[str]) -> str:

@@ -32,21 +32,27 @@ def displayable(image: Union[Tensor, np.ndarray],
     return np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))
 
 
-def decode_displayable(content: bytes) -> np.ndarray:
+def decode_displayable(content: bytes, upright: bool = True) -> np.ndarray:
     """The bytes of any image file as uint8 RGB (H, W, 3).
 
     What 8 bits and three channels can hold is decoded as MMCV does it.
+
+    Args:
+        content (bytes): Of the file.
+        upright (bool): Turn a photograph as its EXIF orientation says.
+            Defaults to True.
     """
+    flag = 'color' if upright else 'color_ignore_orientation'
     try:
         image = decode_image(content)
     except Exception:
         # MMCV says what is wrong, or knows better.
-        return mmcv.imfrombytes(content, channel_order='rgb')
+        return mmcv.imfrombytes(content, flag, 'rgb')
     image = _channels_last(image)
     channels = image.shape[2]
     if image.dtype == np.uint8 and channels in (1, 3, 4):
         # What is no array file, MMCV knows best.
-        decoded = _decode_by_mmcv(content)
+        decoded = _decode_by_mmcv(content, flag)
         if decoded is not None:
             return decoded
     return displayable(image[..., ::-1] if channels == 3 else image)
@@ -60,9 +66,9 @@ def _channels_last(image: np.ndarray) -> np.ndarray:
     return image
 
 
-def _decode_by_mmcv(content: bytes) -> Optional[np.ndarray]:
+def _decode_by_mmcv(content: bytes, flag: str) -> Optional[np.ndarray]:
     try:
-        return mmcv.imfrombytes(content, channel_order='rgb')
+        return mmcv.imfrombytes(content, flag, 'rgb')
     except Exception:
         return None
 

@@ -24,6 +24,8 @@ from mmengine.registry import init_default_scope  # noqa: E402
 from prcl_mmseg.compat import whole_file  # noqa: E402
 from prcl_mmseg.datasets.label_check import check_labels  # noqa: E402
 from prcl_mmseg.datasets.path_check import build_dataset  # noqa: E402
+from prcl_mmseg.datasets.pipeline_check import leaf_datasets  # noqa: E402
+from prcl_mmseg.engine.config_check import ignored_label_of  # noqa: E402
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     OptionsAction, read_config)
 
@@ -70,14 +72,27 @@ def main() -> None:
     args, cfg = parse_args()
     init_default_scope('mmseg')
     key = 'train_dataloader.dataset'
-    node = cfg.train_dataloader.dataset
+    node = (cfg.get('train_dataloader') or {}).get('dataset')
+    if node is None:
+        sys.exit(f'class_weights: `{key}` is missing in {args.config}; give '
+                 'the config of a training')
     if 'labeled' in node:
         node, key = node.labeled, f'{key}.labeled'
     try:
         dataset = build_dataset(node, key)
         names = dataset.metainfo['classes']
-        pixels = check_labels(dataset, len(names),
-                              getattr(dataset, 'ignore_index', 255))
+        ignored = {
+            getattr(leaf, 'ignore_index', 255)
+            for leaf in leaf_datasets(dataset)
+        }
+        if len(ignored) > 1:
+            raise ValueError(f'the data sets of `{key}` have different '
+                             f'ignore_index {sorted(ignored)}; give all the '
+                             'same')
+        pixels = check_labels(dataset, len(names), *ignored)
+        # What the loss ignores needs no weight.
+        pixels[[index for index in (*ignored, ignored_label_of(cfg))
+                if index < len(names)]] = 0
         if not pixels.any():
             raise ValueError(f'No mask of `{key}` has a labelled pixel')
         weights = class_weights(pixels, args.power)

@@ -84,8 +84,8 @@ def load(args: argparse.Namespace, cfg: Config,
     return load_items(dataset, args.max_images, maskless_pipeline(cfg))
 
 
-def main() -> None:
-    args, cfg, parser = parse_args()
+def run(args: argparse.Namespace, cfg: Config,
+        parser: argparse.ArgumentParser) -> None:
     items = load(args, cfg, parser)
     model = init_model(cfg, args.checkpoint, device=args.device)
     panels = predict_panels(model, items)
@@ -95,6 +95,14 @@ def main() -> None:
     for path in draw_sheets(panels, args.out, meta['classes'],
                             meta['palette'], args.rows, finding):
         print(f'Written: {path}')
+
+
+def main() -> None:
+    args, cfg, parser = parse_args()
+    try:
+        run(args, cfg, parser)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
 
 
 if __name__ == '__main__':

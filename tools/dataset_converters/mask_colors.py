@@ -12,6 +12,9 @@ from prcl_mmseg.datasets.thread_map import thread_map
 
 # Lossy files smear a colour by less than this, per channel.
 _NEAR = 40
+_LOSSY = ('.jpg', '.jpeg', '.webp')
+# Stands for pixels without a colour.
+_TRANSPARENT = -1
 # Rarer colours are edges, not classes.
 _SMALLEST_SHARE = 2e-4
 
@@ -27,12 +30,15 @@ class Colors(NamedTuple):
         smeared (float): Share of the pixels of other colours that are taken
             for a class.
         void (float): Share of the pixels that are none.
+        merged (list[tuple[Color, Color]]): Colours of lossless masks that are
+            as frequent as classes, and the class that each is taken for.
     """
 
     classes: List[Color]
     shares: List[float]
     smeared: float
     void: float
+    merged: List[Tuple[Color, Color]]
 
 
 def find_colors(files: Sequence[Path],
@@ -56,17 +62,23 @@ def find_colors(files: Sequence[Path],
                            'Counting colours'):
         count.update(part)
     total = sum(count.values())
-    classes = list(palette or known)
+    transparent = count.pop(_TRANSPARENT, 0)
+    classes, merged = list(palette or known), []
     if not palette:
         found: List[Color] = []
         for code, pixels in count.most_common():
             color = _decode(code)
             if pixels < _SMALLEST_SHARE * total:
                 break
-            if all(_distance(color, other) > _NEAR
-                   for other in classes + found):
+            near = [other for other in classes + found
+                    if _distance(color, other) <= _NEAR]
+            if not near:
                 found.append(color)
+            elif color not in near:
+                merged.append((color, near[0]))
         classes += sorted(found)
+    if any(path.suffix.lower() in _LOSSY for path in files):
+        merged = []
     if not 1 < len(classes) <= VOID:
         raise ValueError(
             f'{len(files)} masks have {len(classes)} clearly different '
@@ -78,9 +90,16 @@ def find_colors(files: Sequence[Path],
     exact = np.isin(codes, [_encode(np.array(color)) for color in classes])
     shares = [pixels[numbers == number].sum() / total
               for number in range(len(classes))]
-    void = pixels[numbers == VOID].sum() / total
+    void = (pixels[numbers == VOID].sum() + transparent) / total
     return Colors(classes, shares,
-                  pixels[(numbers != VOID) & ~exact].sum() / total, void)
+                  pixels[(numbers != VOID) & ~exact].sum() / total, void,
+                  merged)
+
+
+def class_mask(path: Path, classes: Sequence[Color]) -> np.ndarray:
+    """The class of each pixel of a painted mask, uint8, (H, W)."""
+    colors, painted = read_colors(path)
+    return np.where(painted, nearest(colors, classes), VOID).astype(np.uint8)
 
 
 def nearest(colors: np.ndarray, classes: Sequence[Color]) -> np.ndarray:
@@ -104,8 +123,8 @@ def nearest(colors: np.ndarray, classes: Sequence[Color]) -> np.ndarray:
     return numbers
 
 
-def read_colors(path: Path) -> np.ndarray:
-    """RGB of a painted mask, uint8, (H, W, 3).
+def read_colors(path: Path) -> Tuple[np.ndarray, np.ndarray]:
+    """RGB of a painted mask, uint8, (H, W, 3), and what is not transparent.
 
     Raises:
         ValueError: If it can't be read, or is gray: its values are numbers.
@@ -114,13 +133,16 @@ def read_colors(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             gray = image.mode not in ('RGB', 'RGBA', 'P', 'CMYK')
             data = np.array(image.convert('RGB'))
+            painted = np.ones(data.shape[:2], bool)
+            if image.mode in ('RGBA', 'P'):
+                painted = np.array(image.convert('RGBA'))[..., 3] > 0
     except OSError as error:
         raise ValueError(f'{path} cannot be read ({error})') from None
     if gray:
         raise ValueError(
             f'{path} has one channel, so its values are class numbers '
             'already; use label_map of the data file where they have gaps')
-    return data
+    return data, painted
 
 
 def read_palette(path: Path) -> Dict[str, Color]:
@@ -131,7 +153,7 @@ def read_palette(path: Path) -> Dict[str, Color]:
     """
     palette: Dict[str, Color] = {}
     for number, line in enumerate(
-            path.read_text(encoding='utf-8').splitlines(), 1):
+            path.read_text(encoding='utf-8-sig').splitlines(), 1):
         if not line.strip() or line.lstrip().startswith('#'):
             continue
         parts = line.split(maxsplit=3)
@@ -148,8 +170,10 @@ def read_palette(path: Path) -> Dict[str, Color]:
 
 
 def _count(path: Path) -> Dict[int, int]:
+    colors, painted = read_colors(path)
     codes, counts = np.unique(
-        _encode(read_colors(path).astype(np.int64)), return_counts=True)
+        np.where(painted, _encode(colors.astype(np.int64)), _TRANSPARENT),
+        return_counts=True)
     return dict(zip(codes.tolist(), counts.tolist()))
 
 

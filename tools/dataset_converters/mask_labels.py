@@ -7,8 +7,8 @@ from typing import Dict, Iterable, List, Mapping, Optional, Sequence
 VOID = 255
 # How often a label stands there, for one whose name was mistyped.
 _MUCH_MORE = 5
-# What LabelMe writes for pixels that mean nothing.
-_VOID_NAMES = ('__ignore__', )
+# Names of pixels that mean nothing: LabelMe's, and that of --rest.
+_VOID_NAMES = ('__ignore__', 'void')
 
 
 def class_numbers(labels: Iterable[str],
@@ -40,11 +40,15 @@ def class_numbers(labels: Iterable[str],
     """
     count = Counter(labels)
     void = [*void, *_VOID_NAMES]
+    for name, times in Counter(classes or ()).items():
+        if times > 1:
+            raise ValueError(f'--classes has {name!r} {times} times; each '
+                             'class has one number')
     names = [name for name in count if name not in void]
     known = [name for name in known if name not in void]
     places = places or {}
     _refuse_similar(known, names, count)
-    if rest != 'void' and rest not in names:
+    if rest not in (*void, *names):
         names.append(rest)
     if classes is None:
         classes = known + sorted(set(names) - set(known),
@@ -60,9 +64,12 @@ def class_numbers(labels: Iterable[str],
     if len(classes) > VOID:
         raise ValueError(f'{len(classes)} classes are more than a PNG of 8 '
                          f'bits holds, {VOID}; --rename some')
-    numbers = {name: number for number, name in enumerate(classes)}
-    numbers.update({name: VOID for name in (*void, 'void')})
-    return numbers
+    # What counts for nothing has no number among the others.
+    classes = [name for name in classes if name not in void]
+    return {
+        **{name: number for number, name in enumerate(classes)},
+        **dict.fromkeys(void, VOID)
+    }
 
 
 def class_names(numbers: Dict[str, int]) -> List[str]:

@@ -9,12 +9,12 @@ from typing import Dict, List, NamedTuple, Sequence
 import numpy as np
 from mask_data_file import data_values, read_data_file, write_data_file
 from mask_labels import VOID
+from mask_photographs import photographs_of, place_of
 from PIL import Image
 from prettytable import PrettyTable
 
 from prcl_mmseg.compat.whole_files import whole_file
 from prcl_mmseg.datasets.output_folder import refuse_inside
-from prcl_mmseg.datasets.split_list import IMAGE_SUFFIXES
 
 
 class Made(NamedTuple):
@@ -48,17 +48,6 @@ def check_out(args: argparse.Namespace) -> None:
         raise FileExistsError(f'{args.out} holds {" and ".join(existing)} '
                               'already; choose another --out, or --overwrite')
     args.known = read_data_file(args.out / 'data.py')
-
-
-def files_of(folder: Path, suffixes: Sequence[str]) -> List[Path]:
-    """The files of a folder, subfolders included, that end so."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f'{folder} is no folder')
-    files = [path for path in sorted(folder.rglob('*'))
-             if path.suffix.lower() in suffixes]
-    if not files:
-        raise FileNotFoundError(f'{folder} holds no {" ".join(suffixes)}')
-    return files
 
 
 def mask_files(args: argparse.Namespace, files: Sequence[Path]) -> List[Path]:
@@ -123,14 +112,20 @@ def finish(args: argparse.Namespace, targets: Sequence[Path],
         print(f'NOTE: {len(others)} masks are of an earlier round, '
               f'{others[0]} for one, and remain as they are. Delete those '
               'that are no longer wanted')
-    images = len(files_of(args.images, (*IMAGE_SUFFIXES, '.npy')))
+    images = photographs_of(args.images)
+    masks = {place_of(target, args.out / 'masks') for target in targets}
+    places = {place_of(image, args.images) for image in images}
+    if masks - places:
+        print(f'NOTE: {len(masks - places)} masks have no photograph of their '
+              f'name in {args.images}, {min(masks - places)}.png for one. '
+              'Give both the same names')
     steps = 'step 2'
     if known:
         steps = 'step 7 (step 3 if you have not trained yet)'
-    print(f'{len(made)} masks for {images} images are in '
+    print(f'{len(made)} masks for {len(images)} images are in '
           f'{args.out / "masks"}. {data_file} describes them'
           f'{"; your settings in it remain" if known else ""}. Go on with '
           f'{steps} of docs/label_loop.md')
-    if len(made) == images:
+    if places <= masks:
         print('No image is unlabelled. Photographs without annotations have '
               f'to lie in {args.images}, too')

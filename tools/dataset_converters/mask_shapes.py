@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Tuple
 
 import numpy as np
+from mask_photographs import files_of
 from PIL import Image
 
 # Corners of a circle as a polygon: within 0.1 % of its area.
@@ -77,7 +78,7 @@ def read_labelme(folder: Path) -> List[DrawnImage]:
         ValueError: If a file is damaged, or a shape is no region; names it.
     """
     images = []
-    for path in sorted(folder.rglob('*.json')):
+    for path in files_of(folder, ('.json', )):
         told = _read_json(path)
         if not isinstance(told, dict) or not {'shapes', 'imagePath'
                                               } <= told.keys():
@@ -244,6 +245,6 @@ def _labelme_region(shape: dict, size: Tuple[int, int], path: Path) -> Any:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding='utf-8'))
+        return json.loads(path.read_text(encoding='utf-8-sig'))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f'{path} is no JSON file ({error})') from None

@@ -7,7 +7,8 @@ from typing import Optional
 import numpy as np
 from distinct_colors import distinct_colors
 from mask_labels import VOID
-from mask_output import files_of, finish, mask_files, save
+from mask_output import finish, mask_files, save
+from mask_photographs import check_sizes, files_of
 
 from prcl_mmseg.datasets.thread_map import thread_map
 
@@ -19,6 +20,8 @@ def convert_mat(args: argparse.Namespace) -> None:
     # All of them, before the first mask is written.
     masks = list(thread_map(lambda index: read_mat(files[index], args.key),
                             len(files), 'Reading matrices'))
+    check_sizes(files, [mask.shape[::-1] for mask in masks], args.source,
+                args.images)
     made = [save(mask, target) for mask, target in zip(masks, targets)]
     pixels = sum(image.pixels for image in made)
     # Of others label_map says the class.

@@ -8,13 +8,10 @@ import numpy as np
 from distinct_colors import distinct_colors
 from mask_labels import class_names, class_numbers, typing_errors
 from mask_output import Made, finish, mask_files, save
+from mask_photographs import check_size
 from mask_shapes import DrawnImage, damage, read_coco, read_labelme
-from PIL import Image
 
 from prcl_mmseg.datasets.thread_map import thread_map
-
-# EXIF orientations that swap width and height.
-_TURNED = (5, 6, 7, 8)
 
 
 def convert_shapes(args: argparse.Namespace) -> None:
@@ -46,8 +43,10 @@ def convert_shapes(args: argparse.Namespace) -> None:
     numbers = class_numbers(labels, args.rest, args.classes, args.void,
                             list(earlier), places)
     targets = mask_files(args, [image.path for image in images])
-    list(thread_map(lambda index: check_size(images[index]), len(images),
-                    'Checking the sizes of images'))
+    list(thread_map(
+        lambda index: check_size(images[index].path, images[index].size,
+                                 images[index].source), len(images),
+        'Checking the sizes of images'))
 
     def make(index: int) -> Made:
         mask, overlap = draw(images[index], numbers, args)
@@ -87,20 +86,6 @@ def draw(image: DrawnImage, numbers: Dict[str, int],
         overlap |= region & (claimed >= 0) & (claimed != number)
         mask[region] = claimed[region] = number
     return mask, int(overlap.sum())
-
-
-def check_size(image: DrawnImage) -> None:
-    """Raise ValueError if the annotations are those of another image."""
-    with Image.open(image.path) as file:
-        size = file.size
-        # As tools and this package show it: upright.
-        if file.getexif().get(0x112) in _TURNED:
-            size = size[::-1]
-    if size != tuple(image.size):
-        raise ValueError(
-            f'{image.source} was drawn on an image of {image.size[0]} x '
-            f'{image.size[1]} pixels, but {image.path} has {size[0]} x '
-            f'{size[1]}; give the image that was annotated')
 
 
 def _renaming(text: str) -> tuple:

@@ -16,7 +16,6 @@ r"""Make, extend and check splits: labelled, unlabelled and val.
 import argparse
 import json
 import sys
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
@@ -36,10 +35,9 @@ from split_source import (SplitSource, source_of_config,  # noqa: E402
 
 from prcl_mmseg.datasets import (SplitSegDataset, UnlabeledDataset,  # noqa: E402
                                  check_paths, leaf_configs)
-from prcl_mmseg.engine.config_options import merge_options  # noqa: E402
 from prcl_mmseg.engine.config_types import name_types  # noqa: E402
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
-    OptionsAction, positive)
+    OptionsAction, open_config, positive, share)
 from prcl_mmseg.value_check import listed  # noqa: E402
 
 ROLES = ('labeled', 'unlabeled', 'val')
@@ -57,13 +55,13 @@ def parse_args() -> argparse.Namespace:
     size = make.add_mutually_exclusive_group()
     size.add_argument('--count', type=positive, help='labelled images')
     size.add_argument(
-        '--fraction', type=Fraction,
+        '--fraction', type=share,
         help='share of the training images with masks to label, such as '
         '1/16 or 0.1; by default all')
     val = make.add_mutually_exclusive_group()
     val.add_argument('--val-count', type=int, default=0,
                      help='images with masks to set apart for val.txt')
-    val.add_argument('--val-fraction', type=Fraction)
+    val.add_argument('--val-fraction', type=share)
     make.add_argument(
         '--balance', choices=['classes', 'none'], default='classes',
         help="'classes' (default) covers rare classes and keeps every "
@@ -120,11 +118,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read_config(args: argparse.Namespace) -> Config:
-    if not Path(args.config).is_file():
-        raise FileNotFoundError(f'config {args.config!r} does not exist; the '
-                                'ready ones are below configs/')
-    cfg = Config.fromfile(args.config)
-    merge_options(cfg, args.cfg_options or {})
+    cfg = open_config(args.config, args.cfg_options)
     name_types(cfg)
     return cfg
 
@@ -166,14 +160,19 @@ def open_source(args: argparse.Namespace) -> Tuple[SplitSource, List[str]]:
             args.seg_map_suffix, args.num_classes or 256,
             **label_settings(args))
         names = [str(label) for label in range(args.num_classes or 0)]
-        return source, names
-    node = node_of(read_config(args), args.dataset, args.config)
-    source = source_of_config(node, args.dataset, args.list)
+    else:
+        node = node_of(read_config(args), args.dataset, args.config)
+        source = source_of_config(node, args.dataset, args.list)
+        names = list(source.classes)
+    if source.masks_beside_images:
+        print(f'note: {len(source.masks_beside_images)} files beside the '
+              'images are masks of images, '
+              f'{source.masks_beside_images[0]} for one, and no images')
     if source.left_out:
         print(f'WARNING: {len(source.left_out)} images have another ending '
               f'than img_suffix, {source.left_out[0]} for one, and are left '
               'out. With img_suffix=None all usual endings are taken.')
-    return source, list(source.classes)
+    return source, names
 
 
 def make(args: argparse.Namespace) -> None:
@@ -315,7 +314,7 @@ def check(args: argparse.Namespace) -> int:
     try:
         infos, names, files = (infos_of_lists if args.config is None else
                                infos_of_config)(args)
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
         problems.append(str(error))
     else:
         for role, part in infos.items():
@@ -345,7 +344,7 @@ def main() -> None:
         sys.exit(check(args))
     try:
         COMMANDS[args.command](args)
-    except (FileNotFoundError, FileExistsError, ValueError) as error:
+    except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')
 
 

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
+from prcl_mmseg.compat.whole_files import write_together
 from prcl_mmseg.datasets.output_folder import refuse_inside
 from prcl_mmseg.datasets.split_list import SplitEntry, format_entry
 from prcl_mmseg.version import __version__
@@ -70,10 +71,10 @@ def write_splits(folder: str,
     }
     target.mkdir(parents=True, exist_ok=True)
     contents[MANIFEST] = (json.dumps(manifest, indent=2) + '\n').encode()
-    for name, content in contents.items():
-        # A link is replaced, and not what it leads to.
-        (target / name).unlink(missing_ok=True)
-        (target / name).write_bytes(content)
+    write_together({
+        target / name: content
+        for name, content in contents.items()
+    })
     return target / MANIFEST
 
 

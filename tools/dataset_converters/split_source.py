@@ -32,6 +32,12 @@ class SplitSource:
         left_out (Sequence[str]): Images of other endings than the data set
             takes. Defaults to ().
 
+    Files that are the mask of an image are no images themselves, where both
+    lie in one folder.
+
+    Attributes:
+        masks_beside_images (list[str]): These files.
+
     Raises:
         FileNotFoundError: If there is no image, or none with a mask.
         ValueError: If two images have one mask.
@@ -51,8 +57,17 @@ class SplitSource:
             for key in ('img_path', 'seg_map_path') if info.get(key)
         }.union(separate_roots([self.root])))
         infos = sorted(infos, key=lambda info: info['img_path'])
+        masks = {
+            info['seg_map_path'] for info in infos
+            if osp.isfile(info.get('seg_map_path') or '')
+            and info['seg_map_path'] != info['img_path']
+        }
+        self.masks_beside_images = sorted(
+            info['img_path'] for info in infos if info['img_path'] in masks)
         masked, bare = [], []
         for info in infos:
+            if info['img_path'] in masks:
+                continue
             has_mask = osp.isfile(info.get('seg_map_path') or '')
             (masked if has_mask else bare).append(info)
         self._dataset = _with_infos(dataset, masked)

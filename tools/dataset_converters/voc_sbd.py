@@ -12,7 +12,6 @@ the configs name them. Needs scipy, which reads SBD's .mat files.
 """
 import argparse
 import sys
-from fractions import Fraction
 from pathlib import Path
 from typing import List, Set
 
@@ -31,6 +30,7 @@ from split_source import source_of_config  # noqa: E402
 
 from prcl_mmseg.datasets import SplitEntry, read_split  # noqa: E402
 from prcl_mmseg.datasets.output_folder import refuse_inside  # noqa: E402
+from prcl_mmseg.engine.tool_config import share  # noqa: E402
 
 FOLDER = 'SegmentationClassAug'
 LIST = Path('voc/train_aug.txt')
@@ -53,7 +53,7 @@ def parse_args() -> argparse.Namespace:
         '--fine', choices=['voc', 'sbd'], default='voc',
         help="whose masks to take of images that have both: 'voc' (default) "
         'draws finer and leaves borders out')
-    parser.add_argument('--blended', nargs='*', type=Fraction, default=[])
+    parser.add_argument('--blended', nargs='*', type=share, default=[])
     parser.add_argument('--classic', nargs='*', type=int, default=[])
     parser.add_argument('--balance', choices=['classes', 'none'],
                         default='classes')

@@ -30,7 +30,10 @@ def main() -> None:
     args = parser.parse_args()
     if not osp.isfile(args.in_file):
         parser.error(f'checkpoint {args.in_file!r} does not exist')
-    checkpoint = _load_checkpoint(args.in_file, map_location='cpu')
+    try:
+        checkpoint = _load_checkpoint(args.in_file, map_location='cpu')
+    except ValueError as error:
+        parser.error(str(error))
     if not checkpoint.get('state_dict'):
         parser.error(f'{args.in_file!r} holds no state_dict; give a '
                      'checkpoint that a training wrote')

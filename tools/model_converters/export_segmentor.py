@@ -28,7 +28,8 @@ from prcl_mmseg.deploy.plain_config import (  # noqa: E402
 from prcl_mmseg.deploy.published_checkpoint import (  # noqa: E402
     plain_weights, publish)
 from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
-from prcl_mmseg.engine.tool_config import positive  # noqa: E402
+from prcl_mmseg.engine.tool_config import (  # noqa: E402
+    open_config, positive)
 from prcl_mmseg.models.segmentors.image_channels import (  # noqa: E402
     image_channels)
 
@@ -94,13 +95,13 @@ def compare(cfg: Config, checkpoint: dict, role: str, plain: nn.Module,
 
 def main() -> None:
     args = parse_args()
-    cfg = Config.fromfile(args.config)
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
-    role = default_role(cfg.model, args.student)
-    checkpoint = _load_checkpoint(args.checkpoint, map_location='cpu')
-    name = f'{osp.splitext(osp.basename(args.config))[0]}_{role}'
-    stem = osp.join(args.out_dir, name)
+    name = osp.splitext(osp.basename(args.config))[0]
     try:
+        cfg = open_config(args.config)
+        init_default_scope(cfg.get('default_scope', 'mmseg'))
+        role = default_role(cfg.model, args.student)
+        stem = osp.join(args.out_dir, f'{name}_{role}')
+        checkpoint = _load_checkpoint(args.checkpoint, map_location='cpu')
         weights = plain_weights(checkpoint.get('state_dict', {}), role)
         plain = plain_config(cfg, f'{stem}_test.txt')
     except ValueError as error:

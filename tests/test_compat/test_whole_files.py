@@ -8,6 +8,7 @@ from mmengine.fileio import put, put_text
 from mmengine.runner import save_checkpoint
 
 from prcl_mmseg.compat import UNFINISHED, whole_file
+from prcl_mmseg.compat.whole_files import write_together
 
 
 @pytest.mark.parametrize('write, content', [
@@ -56,6 +57,24 @@ def test_a_link_stays_a_link(tmp_path):
     put_text('new', tmp_path / 'link')
     assert (tmp_path / 'link').is_symlink()
     assert (tmp_path / 'file').read_text() == 'new'
+
+
+def test_files_that_belong_together(tmp_path, monkeypatch):
+    (tmp_path / 'one').write_text('old')
+    (tmp_path / 'two').symlink_to('one')
+    contents = {tmp_path / name: name.encode() for name in ('one', 'two')}
+    replace = os.replace
+    write_together(contents)
+    assert (tmp_path / 'two').read_text() == 'two'
+    assert not (tmp_path / 'two').is_symlink()
+    # The disk is full at the second file.
+    monkeypatch.setattr(os, 'replace', lambda *_: pytest.fail('too early'))
+    with pytest.raises(TypeError):
+        write_together({**contents, tmp_path / 'one': b'new',
+                        tmp_path / 'two': None})
+    monkeypatch.setattr(os, 'replace', replace)
+    assert (tmp_path / 'one').read_text() == 'one'
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_what_is_no_file_is_not_replaced():

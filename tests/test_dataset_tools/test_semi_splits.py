@@ -138,6 +138,29 @@ def test_existing_lists_are_kept(run_tool, data, tmp_path):
     assert len(images(tmp_path / 'out/labeled.txt')) == 4
 
 
+def test_masks_beside_images_are_no_images(run_tool, data, tmp_path):
+    for path in sorted((data / 'masks').rglob('*.png')):
+        target = data / 'images' / path.relative_to(data / 'masks')
+        path.rename(target.with_name(f'{path.stem}_mask.png'))
+    result = run_tool(
+        TOOL, 'make', '--data-root', data, '--masks', 'images',
+        '--seg-map-suffix', '_mask.png', '--count', '3', '--out',
+        tmp_path / 'out')
+    assert not result.failed, result.error
+    assert '20 files beside the images are masks' in result.out
+    unlabeled = images(tmp_path / 'out/unlabeled.txt')
+    assert len(unlabeled) == 21 and '_mask' not in ''.join(unlabeled)
+
+
+def test_a_config_that_is_none(run_tool, tmp_path):
+    (tmp_path / 'bad.py').write_text('model = dict(')
+    for command in ('make', 'check'):
+        result = run_tool(TOOL, command, '--config', tmp_path / 'bad.py',
+                          *(['--out', tmp_path / 'out'] * (command == 'make')))
+        assert result.failed
+        assert 'bad.py' in result.error + result.out
+
+
 @pytest.mark.parametrize('arguments, message', [
     (('--count', '21'), '21 labelled images cannot be chosen'),
     (('--fraction', '2'), '2 is no fraction'),
@@ -146,6 +169,7 @@ def test_existing_lists_are_kept(run_tool, data, tmp_path):
     (('--images', 'nowhere'), 'nowhere'),
     (('--num-classes', '3'), 'holds the values 3'),
     (('--label-map', '255'), 'pairs of numbers such as 255:1'),
+    (('--fraction', '1/0'), '1/0 must be a share such as 1/16'),
 ])
 def test_bad_requests_are_explained(run_tool, data, tmp_path, arguments,
                                     message):

@@ -501,3 +501,100 @@ def test_two_images_of_one_name(painted, photographs, run_tool, tmp_path):
     result = run_tool('to_masks.py', 'colors', painted, '--images',
                       photographs, '--out', tmp_path / 'out')
     assert 'a.bmp and' in result.error and 'a.png' in result.error
+
+
+@pytest.mark.parametrize('options, classes', [
+    (['--rest', 'background', '--classes', 'background', 'cat', 'void',
+      'junk', 'dog', '--void', 'junk'], ('background', 'cat', 'dog')),
+    (['--rest', 'junk', '--void', 'junk'], ('cat', 'dog')),
+    (['--rest', 'void', '--void', 'junk'], ('cat', 'dog')),
+    (['--rest', 'void', '--classes', '__ignore__', 'dog', 'cat', '--void',
+      'junk'], ('dog', 'cat'))])
+def test_void_classes_have_no_number(photographs, run_tool, tmp_path, options,
+                                     classes):
+    pytest.importorskip('pycocotools')
+    squares = {name: (10 * place, 20) for place, name in enumerate(
+        ('cat', 'junk', 'dog', 'void', '__ignore__'))}
+    write_labelme(photographs, 'a.jpg', [
+        shape(name, [[left, top], [left + 6, top + 6]], 'rectangle')
+        for name, (left, top) in squares.items()])
+    result = run_tool('to_masks.py', 'labelme', photographs, *options,
+                      '--out', tmp_path / 'out')
+    assert not result.failed, result.error
+    assert Config.fromfile(tmp_path / 'out/data.py').classes == classes
+    mask = read(tmp_path / 'out/masks/a.png')
+    for name, (left, top) in squares.items():
+        expected = classes.index(name) if name in classes else 255
+        assert mask[top + 3, left + 3] == expected, name
+    assert mask[0, 0] == (0 if classes[0] == 'background' else 255)
+
+
+def test_one_class_has_one_number(labelme, run_tool, tmp_path):
+    result = run_tool('to_masks.py', 'labelme', labelme, '--rest', 'void',
+                      '--classes', 'car', 'wheel', 'car', '--out',
+                      tmp_path / 'out')
+    assert "--classes has 'car' 2 times" in result.error
+
+
+def test_folders_are_seen_as_data_sets_see_them(painted, photographs,
+                                                run_tool, tmp_path):
+    """Links are followed, hidden files left out."""
+    (painted / 'more').rename(tmp_path / 'elsewhere')
+    (painted / 'more').symlink_to(tmp_path / 'elsewhere')
+    (painted / '._a.png').write_bytes(b'of macOS')
+    result = run_tool('to_masks.py', 'colors', painted, '--images',
+                      photographs, '--out', tmp_path / 'out')
+    assert not result.failed, result.error
+    assert files_of(tmp_path / 'out/masks').keys() == {'a.png', 'more/b.png'}
+    assert '2 masks for 3 images' in result.out
+
+
+def test_masks_are_compared_with_photographs(painted, photographs, run_tool,
+                                             tmp_path):
+    (photographs / 'a.jpg').rename(photographs / 'A_1.jpg')
+    arguments = ['to_masks.py', 'colors', painted, '--images', photographs,
+                 '--out', tmp_path / 'out']
+    result = run_tool(*arguments)
+    assert '1 masks have no photograph of their name' in result.out
+    assert 'a.png for one' in result.out
+    assert 'No image is unlabelled' not in result.out
+    write_image(photographs / 'more/b.jpg', (SIZE[0], SIZE[1] + 1))
+    result = run_tool(*arguments, '--overwrite')
+    assert result.failed and 'b.png is for an image of 80 x 60' in result.error
+    assert f'{photographs / "more/b.jpg"} has 81 x 60' in result.error
+
+
+def test_colours_that_are_near_are_told(painted, photographs, run_tool,
+                                        tmp_path):
+    near = tuple(value + 9 for value in COLORS['sky'])
+    color = np.array(Image.open(painted / 'a.png'))
+    color[:, :20] = near
+    Image.fromarray(color).save(painted / 'a.png')
+    arguments = ['to_masks.py', 'colors', painted, '--images', photographs]
+    result = run_tool(*arguments, '--out', tmp_path / 'out')
+    assert 'WARNING: 1 frequent colours are near to another' in result.out
+    assert f'{near} as {COLORS["sky"]}' in result.out
+    # As Notepad of Windows saves it.
+    (tmp_path / 'colors.txt').write_text(''.join(
+        f'{" ".join(map(str, color))} {name}\n'
+        for name, color in dict(COLORS, near=near).items()), 'utf-8-sig')
+    result = run_tool(*arguments, '--palette', tmp_path / 'colors.txt',
+                      '--out', tmp_path / 'listed')
+    assert not result.failed and 'WARNING' not in result.out
+    assert len(Config.fromfile(tmp_path / 'listed/data.py').classes) == 4
+
+
+def test_transparent_pixels_have_no_class(painted, photographs, run_tool,
+                                          tmp_path):
+    image = Image.open(painted / 'a.png').convert('RGBA')
+    alpha = np.full(SIZE, 255, np.uint8)
+    alpha[:, :30] = 0
+    image.putalpha(Image.fromarray(alpha))
+    image.save(painted / 'a.png')
+    result = run_tool('to_masks.py', 'colors', painted, '--images',
+                      photographs, '--out', tmp_path / 'out')
+    assert not result.failed, result.error
+    mask, opaque = (read(tmp_path / f'out/masks/{name}.png')
+                    for name in ('a', 'more/b'))
+    assert (mask[:, :30] == 255).all()
+    np.testing.assert_array_equal(mask[:, 30:], opaque[:, 30:])

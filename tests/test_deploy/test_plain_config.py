@@ -186,6 +186,38 @@ def test_other_labels_than_in_the_masks_are_refused(settings, key, tmp_path):
         plain_dataset(dataset, str(tmp_path / 'names.txt'))
 
 
+@pytest.mark.parametrize('kind, reduced', [
+    ('SplitADE20KDataset', True), ('SplitLoveDADataset', True),
+    ('SplitVOCDataset', False)])
+@pytest.mark.parametrize('indices', [None, [1]])
+def test_labels_are_those_of_the_class(kind, reduced, indices, tmp_path):
+    """A list of ours, which no class of mmseg reads."""
+    (tmp_path / 'list.txt').write_text(''.join(
+        f'i/{name}.jpg m/{name}.png\n' for name in 'ab'))
+    for folder, ending in (('i', 'jpg'), ('m', 'png')):
+        (tmp_path / folder).mkdir()
+        for name in 'ab':
+            (tmp_path / folder / f'{name}.{ending}').touch()
+    plain = plain_dataset(
+        dict(type=kind, data_root=str(tmp_path), ann_file='list.txt',
+             indices=indices, pipeline=[]), str(tmp_path / 'names.txt'))
+    built = DATASETS.build(plain)
+    assert built.reduce_zero_label is reduced
+    names = [Path(built[index]['img_path']).name
+             for index in range(len(built))]
+    assert names == (['b.jpg'] if indices else ['a.jpg', 'b.jpg'])
+
+
+@pytest.mark.parametrize('settings', [
+    dict(), dict(ann_file='ImageSets/Segmentation/val.txt', img_suffix=None)])
+def test_what_a_class_of_mmseg_would_not_take(settings, tmp_path):
+    """Its list is no option there; nor is any usual ending."""
+    with pytest.raises(NoPlainDataset, match='have to be seen'):
+        plain_dataset(
+            dict(type='SplitVOCDataset', data_root=str(tmp_path / 'nowhere'),
+                 pipeline=[], **settings), str(tmp_path / 'names.txt'))
+
+
 def info(image: str, mask: str) -> dict:
     return dict(img_path=image, seg_map_path=mask)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from mmseg.apis import inference_model, init_model
-
+from PIL import Image
 
 
 @pytest.fixture
@@ -126,6 +126,32 @@ def test_mean_and_disagreement_of_augmentations(trained, predict, photos):
         assert float(row['confidence']) == pytest.approx(
             float(mean.amax(dim=0).mean()), abs=1e-4)
         assert float(row['variance']) > 0
+
+
+@pytest.mark.parametrize('color_type', ['color', 'unchanged'])
+def test_an_overlay_shows_what_was_predicted(trained, predict, tmp_path,
+                                             color_type):
+    """A photograph that was held upside down."""
+    folder, ramp = tmp_path / 'turned', np.zeros((24, 40, 3), np.uint8)
+    folder.mkdir()
+    ramp[:12] = 250
+    exif = Image.Exif()
+    exif[0x112] = 3
+    Image.fromarray(ramp).save(folder / 'a.jpg', exif=exif)
+    config, checkpoint = trained(extra=f'''
+test_pipeline[0] = dict(type='LoadImageFromFile', color_type='{color_type}')
+''')
+    out = predict(config, checkpoint, folder)
+    overlay = read(out / 'overlays/a.jpg').astype(float)
+    lighter = overlay[:12].mean() - overlay[12:].mean()
+    assert lighter < -50 if color_type == 'color' else lighter > 50
+
+
+def test_a_role_that_is_not_there(trained, predict, photos, capsys):
+    config, checkpoint = trained('supervised')
+    with pytest.raises(SystemExit):
+        predict(config, checkpoint, photos, '--role', 'teacher')
+    assert '--role teacher' in capsys.readouterr().err
 
 
 def test_only_what_is_asked_for(trained, predict, photos):

@@ -11,6 +11,9 @@ from prcl_mmseg.prediction import (PredictionFiles, PredictionTable,
 def test_names_are_unique():
     assert output_names(['a.jpg', 'b.JPG', 'B.png', 'x/a.png', 'c.d.tif']) == [
         'a', 'b.JPG', 'B.png', 'x/a', 'c.d']
+    # What a name became with its ending may be that of another.
+    assert output_names(['a.jpg', 'a.png', 'a.jpg.png', 'A.JPG.png.tif']) == [
+        'a.jpg', 'a.png', 'a.jpg.png', 'A.JPG.png.tif']
 
 
 def test_table_goes_on_and_quotes(tmp_path):

@@ -42,6 +42,32 @@ def test_weights_of_a_config(tool, experiment, tmp_path, monkeypatch, capsys):
     assert 'ground' in told and f'Written: {out}' in told
 
 
+@pytest.mark.parametrize('options', [
+    ['train_dataloader.dataset.labeled.ignore_index=0'],
+    [f'model.segmentor.{head}.ignore_index=0'
+     for head in ('decode_head', 'auxiliary_head')]])
+@pytest.mark.parametrize('wrapped', [False, True])
+def test_what_the_loss_ignores_has_no_weight(tool, experiment, tmp_path,
+                                             monkeypatch, options, wrapped):
+    config = tmp_path / 'config.py'
+    config.write_text(
+        f"_base_ = '{experiment.config}'\n" + ('''
+labeled = dict(type='RepeatDataset', times=2, _delete_=True,
+               dataset=_base_.train_dataloader.dataset.labeled)
+train_dataloader = dict(dataset=dict(labeled=labeled))
+''' if wrapped else ''))
+    if wrapped:
+        options = [option.replace('labeled.ig', 'labeled.dataset.ig')
+                   for option in options]
+    monkeypatch.setattr(sys, 'argv', [
+        'class_weights.py', str(config), '--out', str(tmp_path / 'w.json'),
+        '--cfg-options', *options])
+    tool.main()
+    weights = json.loads((tmp_path / 'w.json').read_text())
+    # The masks of the experiment hold all classes alike.
+    assert weights[0] == 1 and weights[1:] == pytest.approx([1, 1], abs=0.1)
+
+
 @pytest.mark.parametrize('power', ['-1', '1.5', 'nan'])
 def test_powers_that_make_no_sense(tool, experiment, power, monkeypatch,
                                    capsys):

@@ -183,13 +183,26 @@ def test_configs_of_a_checkpoint_are_not_executed(experiment, tmp_path,
         assert not mark.exists()
 
 
-@pytest.mark.parametrize('content', [b'<html>', b'', b'PK\x03\x04cut'])
+@pytest.mark.parametrize('content', [b'<html>', b'', b'PK\x03\x04cut',
+                                     b'hello', b'weights'])
 def test_a_damaged_file_is_called_damaged(tmp_path, content):
     path = tmp_path / 'damaged.pth'
     path.write_bytes(content)
-    with pytest.raises(Exception) as error:
+    with pytest.raises(ValueError, match='damaged.pth is no checkpoint of '
+                       'PyTorch, or is damaged') as error:
         CheckpointLoader.load_checkpoint(str(path))
     assert TRUST not in str(error.value)
+
+
+@pytest.mark.parametrize('tool', ['export', 'publish', 'visualize'])
+def test_tools_say_so_in_a_line(experiment, tmp_path, call_tool, tool,
+                                capsys):
+    path = tmp_path / 'damaged.pth'
+    path.write_bytes(b'hello')
+    with pytest.raises(SystemExit) as end:
+        TOOLS[tool](experiment, str(path), call_tool)
+    said = str(end.value) + capsys.readouterr().err
+    assert 'damaged.pth is no checkpoint' in said
 
 
 def test_who_trusts_a_file_can_load_it(experiment, tmp_path, monkeypatch):

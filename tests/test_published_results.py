@@ -359,6 +359,23 @@ def test_table_of_the_search(setting):
     assert tables('docs/experiments.md', setting) == [expected]
 
 
+@pytest.mark.parametrize('run, told', [
+    ('unimatch_n40_seed1', '{} points (seed 1)'),
+    ('unimatch_n40_seed2', '{} (seed 2)'),
+    ('unimatch_n40_seed1', 'on the test images by {} and'),
+    ('unimatch_n40_seed2', 'and {}. With the contrast (seed 0)'),
+    ('prcl_unimatch_n40_seed0', 'it changes them by {} and'),
+    ('prcl_unimatch_n40_seed0', 'and {}. So UniMatch V1 keeps 0.95.')])
+def test_another_threshold_with_other_lists(run, told):
+    other, own = (json.loads(
+        (ROOT / f'benchmarks/results/{folder}/{run}.json').read_text(
+            encoding='utf-8')) for folder in ('msrc_threshold', 'msrc'))
+    assert other['config']['model']['strategy']['loss']['threshold'] == 0.8
+    part = 'test' if 'on the test' in told or told[:3] == 'and' else 'val'
+    gain = other[part]['last']['mIoU'] - own[part]['last']['mIoU']
+    assert told.format(f'{gain:+.1f}') in text_of('docs/experiments.md')
+
+
 @pytest.mark.parametrize('told, precision', [
     ('On the H200 PRCL with 40 labels has {}', 'fp32'),
     ('{} with float16', 'fp16'), ('{} with bfloat16', 'bf16')])

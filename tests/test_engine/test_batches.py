@@ -16,6 +16,6 @@ print(next(sys.batches))
 
 def test_program_ends_while_workers_wait():
     result = subprocess.run([sys.executable, '-c', PROGRAM],
-                            capture_output=True, text=True, timeout=100)
+                            capture_output=True, text=True, timeout=400)
     assert result.returncode == 0, result.stderr[-1000:]
     assert 'tensor([0])' in result.stdout

@@ -85,9 +85,9 @@ def test_views_of_the_predictor_are_not_registered_twice(experiment):
 
 def test_build_segmentor_passes_test_cfg(experiment):
     cfg = Config.fromfile(experiment.config)
-    model = build_segmentor(
-        cfg.model, train_cfg=None, test_cfg=dict(mode='slide'))
-    assert model.test_cfg['mode'] == 'slide'
+    slide = dict(mode='slide', crop_size=(16, 16), stride=(8, 8))
+    model = build_segmentor(cfg.model, train_cfg=None, test_cfg=slide)
+    assert model.test_cfg == slide
     assert build_segmentor(cfg.model).test_cfg['mode'] == 'whole'
 
 

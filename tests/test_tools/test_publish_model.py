@@ -23,7 +23,7 @@ def test_published_checkpoint(experiment, call_tool, tmp_path, capsys):
     assert path.name == f'prcl_tiny-{digest[:8]}.pth'
     # Tensors and plain values alone: torch needs no permission to load it.
     result = subprocess.run([sys.executable, '-c', LOAD, str(path)],
-                            capture_output=True, text=True, timeout=120)
+                            capture_output=True, text=True, timeout=300)
     assert result.stdout.split('\n')[0] == (
         "['meta', 'state_dict'] ['dataset_meta', 'iter', "
         "'prcl_mmseg_version']"), result.stderr[-2000:]

@@ -83,7 +83,7 @@ def test_page_of_camvid(method):
 @pytest.mark.parametrize('method, name', [
     ('supervised', 'supervised'), ('mean_teacher', 'mean teacher'),
     ('prcl', 'PRCL'), ('fixmatch', 'FixMatch'),
-    ('unimatch_v2', 'UniMatch V2'),
+    ('prcl_fixmatch', 'FixMatch + contrast'), ('unimatch_v2', 'UniMatch V2'),
     ('prcl_unimatch_v2', 'UniMatch V2 + contrast')])
 def test_strategies_of_camvid(method, name):
     row, = tables('docs/experiments_camvid.md', f'{name}, each seed')

@@ -529,6 +529,14 @@ def test_void_classes_have_no_number(photographs, run_tool, tmp_path, options,
     assert mask[0, 0] == (0 if classes[0] == 'background' else 255)
 
 
+def test_a_class_has_to_be_left(labelme, run_tool, tmp_path):
+    names = {each['label'] for path in labelme.rglob('*.json')
+             for each in json.loads(path.read_text()).get('shapes', ())}
+    result = run_tool('to_masks.py', 'labelme', labelme, '--rest', 'void',
+                      '--void', *sorted(names), '--out', tmp_path / 'out')
+    assert result.failed and 'no class is left' in result.error
+
+
 def test_one_class_has_one_number(labelme, run_tool, tmp_path):
     result = run_tool('to_masks.py', 'labelme', labelme, '--rest', 'void',
                       '--classes', 'car', 'wheel', 'car', '--out',

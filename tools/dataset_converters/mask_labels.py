@@ -36,7 +36,7 @@ def class_numbers(labels: Iterable[str],
 
     Raises:
         ValueError: If labels differ by capitals or spaces only, are not
-            among ``classes``, or are too many.
+            among ``classes``, are too many, or all void.
     """
     count = Counter(labels)
     void = [*void, *_VOID_NAMES]
@@ -66,6 +66,9 @@ def class_numbers(labels: Iterable[str],
                          f'bits holds, {VOID}; --rename some')
     # What counts for nothing has no number among the others.
     classes = [name for name in classes if name not in void]
+    if not classes:
+        raise ValueError('all labels are void, so no class is left; give '
+                         'fewer names by --void')
     return {
         **{name: number for number, name in enumerate(classes)},
         **dict.fromkeys(void, VOID)

@@ -34,6 +34,7 @@ def check_config(cfg: Config, training: bool = True) -> None:
     """
     if training:
         _check_needed(cfg)
+        _check_runner(cfg)
     own = _is_own(MODELS.module_dict.get((cfg.get('model') or {}).get('type')))
     for key, value in _items(cfg, training):
         if key.startswith('model.') and not own:
@@ -57,14 +58,7 @@ def check_config(cfg: Config, training: bool = True) -> None:
                              'scores; set it to False')
         if key.endswith('_dataloader') and isinstance(value, dict):
             _check_workers(key, value)
-        if key.startswith('train_dataloader.dataset.') and isinstance(
-                value, dict) and value.get('type') == 'SemiSegDataset':
-            raise ValueError(
-                f"{key}.type='SemiSegDataset', but "
-                'train_dataloader.dataset.type='
-                f'{cfg.train_dataloader.dataset.get("type")!r}: a wrapper '
-                'hides which images have masks; put it around '
-                'train_dataloader.dataset.labeled or unlabeled')
+        _check_unwrapped(cfg, key, value)
         if key in ENDLESS and value == 'InfiniteSampler':
             raise ValueError(f'{key}={value!r} would never end; use '
                              "'DefaultSampler'")
@@ -152,16 +146,30 @@ def _check_needed(cfg: Config) -> None:
             f'optim_wrapper={dict(wrapper)}: its optimizer is missing; set '
             "optim_wrapper=dict(type='OptimWrapper', "
             "optimizer=dict(type='SGD', lr=0.01))")
+    if {'type', 'by_epoch'} <= set(cfg.train_cfg):
+        raise ValueError(
+            f'train_cfg.by_epoch={cfg.train_cfg.by_epoch!r}: the type '
+            f'{cfg.train_cfg.type!r} says so already; give one of the two')
+
+
+def _check_runner(cfg: Config) -> None:
     kind = cfg.get('runner_type', 'Runner')
     runner = RUNNERS.get(kind) if isinstance(kind, str) else kind
     if runner is not None and not issubclass(runner, Runner):
         raise ValueError(
             f'runner_type={kind!r} is not supported: models, hooks and loops '
             "here need MMEngine's Runner; leave runner_type out")
-    if {'type', 'by_epoch'} <= set(cfg.train_cfg):
+
+
+def _check_unwrapped(cfg: Config, key: str, value: Any) -> None:
+    """What has two kinds of images is the outermost data set."""
+    if key.startswith('train_dataloader.dataset.') and isinstance(
+            value, dict) and value.get('type') == 'SemiSegDataset':
         raise ValueError(
-            f'train_cfg.by_epoch={cfg.train_cfg.by_epoch!r}: the type '
-            f'{cfg.train_cfg.type!r} says so already; give one of the two')
+            f"{key}.type='SemiSegDataset', but train_dataloader.dataset.type="
+            f'{cfg.train_dataloader.dataset.get("type")!r}: a wrapper hides '
+            'which images have masks; put it around '
+            'train_dataloader.dataset.labeled or unlabeled')
 
 
 def _check_kind(key: str, value: Any) -> None:

@@ -2,12 +2,13 @@
 """The photographs that annotations belong to."""
 import os.path as osp
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 from PIL import Image, UnidentifiedImageError
 
 from prcl_mmseg.datasets.folder_scan import scan_folder
 from prcl_mmseg.datasets.split_list import IMAGE_SUFFIXES
+from prcl_mmseg.datasets.thread_map import thread_map
 
 # EXIF's tag, and the orientations that swap width and height.
 _ORIENTATION, _TURNED = 0x112, (5, 6, 7, 8)
@@ -40,33 +41,37 @@ def place_of(path: Path, folder: Path) -> str:
     return osp.splitext(osp.relpath(path, folder))[0]
 
 
-def check_sizes(files: Sequence[Path], sizes: Sequence[Tuple[int, int]],
-                folder: Path, images: Path) -> None:
-    """Compare masks with the photographs of their names, if there are any.
+def photographs_beside(files: Sequence[Path], folder: Path,
+                       images: Path) -> List[Optional[Path]]:
+    """The photograph of each mask in a folder; None where there is none."""
+    found = {place_of(path, images): path for path in photographs_of(images)}
+    return [found.get(place_of(path, folder)) for path in files]
+
+
+def check_sizes(photographs: Sequence[Optional[Path]],
+                size_of: Callable[[int], Tuple[int, int]],
+                sources: Sequence[Path]) -> None:
+    """Compare annotations with their photographs, where there are any.
 
     Args:
-        files (Sequence[Path]): The masks.
-        sizes (Sequence[tuple[int, int]]): Their width and height.
-        folder (Path): Of the masks.
-        images (Path): Folder of the photographs.
+        photographs (Sequence[Path, optional]): The images.
+        size_of (Callable): Width and height of the annotations of an image,
+            by its place.
+        sources (Sequence[Path]): Their files.
+
+    Raises:
+        ValueError: If annotations are those of another image.
     """
-    found: Dict[str, Path] = {
-        place_of(path, images): path for path in photographs_of(images)
-    }
-    for path, size in zip(files, sizes):
-        photograph = found.get(place_of(path, folder))
-        if photograph is not None:
-            check_size(photograph, size, path)
+
+    def check(index: int) -> None:
+        if photographs[index] is not None:
+            _check_size(photographs[index], size_of(index), sources[index])
+
+    list(thread_map(check, len(photographs), 'Checking the sizes of images'))
 
 
-def check_size(photograph: Path, size: Tuple[int, int], source: Path) -> None:
-    """Raise ValueError if the annotations are those of another image.
-
-    Args:
-        photograph (Path): The image.
-        size (tuple[int, int]): Width and height of its annotations.
-        source (Path): Their file.
-    """
+def _check_size(photograph: Path, size: Tuple[int, int],
+                source: Path) -> None:
     try:
         with Image.open(photograph) as file:
             own = file.size

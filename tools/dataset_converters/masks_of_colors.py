@@ -8,7 +8,7 @@ import numpy as np
 from mask_colors import class_mask, find_colors, read_palette
 from mask_labels import VOID
 from mask_output import finish, mask_files, save
-from mask_photographs import check_sizes, files_of
+from mask_photographs import check_sizes, files_of, photographs_beside
 from PIL import Image
 
 from prcl_mmseg.datasets.split_list import IMAGE_SUFFIXES
@@ -34,8 +34,8 @@ def convert_colors(args: argparse.Namespace) -> None:
     lookup = np.full(256, VOID, np.uint8)
     lookup[kept] = range(len(kept))
     targets = mask_files(args, files)
-    check_sizes(files, [_size(path) for path in files], args.source,
-                args.images)
+    check_sizes(photographs_beside(files, args.source, args.images),
+                lambda index: _size(files[index]), files)
     made = list(thread_map(
         lambda index: save(lookup[class_mask(files[index], colors.classes)],
                            targets[index]), len(files), 'Converting masks'))

@@ -8,7 +8,7 @@ import numpy as np
 from distinct_colors import distinct_colors
 from mask_labels import VOID
 from mask_output import finish, mask_files, save
-from mask_photographs import check_sizes, files_of
+from mask_photographs import check_sizes, files_of, photographs_beside
 
 from prcl_mmseg.datasets.thread_map import thread_map
 
@@ -20,8 +20,8 @@ def convert_mat(args: argparse.Namespace) -> None:
     # All of them, before the first mask is written.
     masks = list(thread_map(lambda index: read_mat(files[index], args.key),
                             len(files), 'Reading matrices'))
-    check_sizes(files, [mask.shape[::-1] for mask in masks], args.source,
-                args.images)
+    check_sizes(photographs_beside(files, args.source, args.images),
+                lambda index: masks[index].shape[::-1], files)
     made = [save(mask, target) for mask, target in zip(masks, targets)]
     pixels = sum(image.pixels for image in made)
     # Of others label_map says the class.

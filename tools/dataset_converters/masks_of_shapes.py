@@ -8,7 +8,7 @@ import numpy as np
 from distinct_colors import distinct_colors
 from mask_labels import class_names, class_numbers, typing_errors
 from mask_output import Made, finish, mask_files, save
-from mask_photographs import check_size
+from mask_photographs import check_sizes
 from mask_shapes import DrawnImage, damage, read_coco, read_labelme
 
 from prcl_mmseg.datasets.thread_map import thread_map
@@ -43,10 +43,9 @@ def convert_shapes(args: argparse.Namespace) -> None:
     numbers = class_numbers(labels, args.rest, args.classes, args.void,
                             list(earlier), places)
     targets = mask_files(args, [image.path for image in images])
-    list(thread_map(
-        lambda index: check_size(images[index].path, images[index].size,
-                                 images[index].source), len(images),
-        'Checking the sizes of images'))
+    check_sizes([image.path for image in images],
+                lambda index: images[index].size,
+                [image.source for image in images])
 
     def make(index: int) -> Made:
         mask, overlap = draw(images[index], numbers, args)

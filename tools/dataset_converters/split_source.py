@@ -57,19 +57,19 @@ class SplitSource:
             for key in ('img_path', 'seg_map_path') if info.get(key)
         }.union(separate_roots([self.root])))
         infos = sorted(infos, key=lambda info: info['img_path'])
-        masks = {
-            info['seg_map_path'] for info in infos
-            if osp.isfile(info.get('seg_map_path') or '')
-            and info['seg_map_path'] != info['img_path']
-        }
-        self.masks_beside_images = sorted(
-            info['img_path'] for info in infos if info['img_path'] in masks)
         masked, bare = [], []
         for info in infos:
-            if info['img_path'] in masks:
-                continue
             has_mask = osp.isfile(info.get('seg_map_path') or '')
             (masked if has_mask else bare).append(info)
+        masks = {
+            info['seg_map_path'] for info in masked
+            if info['seg_map_path'] != info['img_path']
+        }
+        self.masks_beside_images = [
+            info['img_path'] for info in infos if info['img_path'] in masks]
+        masked, bare = ([info for info in part
+                         if info['img_path'] not in masks]
+                        for part in (masked, bare))
         self._dataset = _with_infos(dataset, masked)
         self._counted: Dict[int, np.ndarray] = {}
         self.masked = [

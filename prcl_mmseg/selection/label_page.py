@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from torch import Tensor
 
+from ..compat.whole_files import write_together
 from ..visualization import displayable
 from ..visualization.shrink import fit_size, shrink
 from ..visualization.uncertainty_sheet import colorize
@@ -91,10 +92,9 @@ class PagePictures:
             sources[name] = f'{FOLDER}/{number:04d}_{name}.jpg'
             path = self.folder / sources[name]
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
             _, data = cv2.imencode(
                 '.jpg', picture[..., ::-1].round().astype(np.uint8), _QUALITY)
-            path.write_bytes(data.tobytes())
+            write_together({path: data.tobytes()})
         return sources, size
 
     def _heat(self, doubt: np.ndarray) -> np.ndarray:
@@ -142,8 +142,7 @@ def write_page(title: str, summary: str, unit: str, cards: Sequence[Card],
         cards='\n'.join(_cards(cards)),
         lines=escape(''.join(f'{card.line}\n' for card in cards)))
     path = pictures.folder / 'index.html'
-    path.unlink(missing_ok=True)
-    path.write_bytes(page.encode())
+    write_together({path: page.encode()})
     return path
 
 

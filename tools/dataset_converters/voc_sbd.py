@@ -28,6 +28,7 @@ from split_files import write_splits  # noqa: E402
 from split_making import make_split  # noqa: E402
 from split_source import source_of_config  # noqa: E402
 
+from prcl_mmseg.compat import whole_file  # noqa: E402
 from prcl_mmseg.datasets import SplitEntry, read_split  # noqa: E402
 from prcl_mmseg.datasets.output_folder import refuse_inside  # noqa: E402
 from prcl_mmseg.engine.tool_config import share  # noqa: E402
@@ -100,9 +101,8 @@ def write_mask(source: Path, target: Path) -> None:
         if mask.ndim != 2:
             raise ValueError(f'{source} holds colours, no class numbers; take '
                              "VOC's own palette PNGs")
-    # A link is replaced, and not what it leads to.
-    target.unlink(missing_ok=True)
-    Image.fromarray(mask).save(target)
+    with whole_file(target, follow_links=False) as file:
+        Image.fromarray(mask).save(file, format='PNG')
 
 
 def check_folders(args: argparse.Namespace) -> None:

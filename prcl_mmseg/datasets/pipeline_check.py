@@ -7,6 +7,8 @@ from mmengine.dataset import Compose
 from mmseg.datasets.transforms import (LoadBiomedicalAnnotation,
                                        LoadBiomedicalData, RandomCrop)
 
+from ..packages import is_known
+
 
 def leaf_datasets(dataset: Any) -> List[Any]:
     """The datasets that hold the data infos, found through any wrappers.
@@ -142,8 +144,7 @@ def is_loader(transform: Any) -> bool:
 
 def is_stock(transform: Any) -> bool:
     """Whether a transform is of a package whose loaders are called Load..."""
-    root = type(transform).__module__.split('.')[0]
-    return root in ('mmengine', 'mmcv', 'mmseg', __name__.split('.')[0])
+    return is_known(type(transform))
 
 
 def loads_masks(transform: Any) -> bool:

@@ -6,8 +6,7 @@ import mmseg.registry
 from mmengine.registry import Registry
 
 from ..engine.config_parts import config_dicts
-
-OWN_PACKAGE = __name__.split('.')[0]
+from ..packages import KNOWN_PACKAGES, is_own, package_of
 
 
 def own_types(node: Any, *registries: Registry) -> List[str]:
@@ -37,20 +36,18 @@ def packages_of_types(node: Any) -> Tuple[Set[str], Set[str]]:
                   if isinstance(item, Registry)]
     registries += [item.parent for item in registries if item.parent]
     packages = {
-        name: kind.__module__.split('.')[0]
+        name: package_of(kind)
         for registry in registries
         for name, kind in registry.module_dict.items()
     }
     # mmpretrain.TIMMBackbone
     used = {name.split('.')[0] for name in names if '.' in name}
     used.update(packages[name] for name in names & set(packages))
-    stock = {'mmengine', 'mmcv', 'mmseg', 'torch', OWN_PACKAGE}
-    return used - stock, set(packages.values()) - stock
+    known = set(KNOWN_PACKAGES)
+    return used - known, set(packages.values()) - known
 
 
 def _is_own_type(name: str, registries: Sequence[Registry]) -> bool:
     # Not Registry.get, which would import other packages on its way.
-    modules = (
-        getattr(registry.module_dict.get(name), '__module__', '')
-        for registry in registries)
-    return any(module.split('.')[0] == OWN_PACKAGE for module in modules)
+    return any(
+        is_own(registry.module_dict.get(name)) for registry in registries)

@@ -17,7 +17,8 @@ from ..engine.config_parts import (config_dicts, drop_pretrained_init,
 from ..engine.config_types import name_types
 from ..models.adaptation import adapt_segmentor
 from ..models.data_preprocessors import for_any_channels
-from .own_types import OWN_PACKAGE, own_types, packages_of_types
+from ..packages import OWN_PACKAGE
+from .own_types import own_types, packages_of_types
 from .plain_dataset import NoPlainDataset, plain_dataset
 
 # Settings that prediction has a use for, taken over as they are, with the

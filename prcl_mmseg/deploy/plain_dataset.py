@@ -13,7 +13,8 @@ from ..datasets.stock_splits import (SplitADE20KDataset,
                                      SplitCityscapesDataset,
                                      SplitCOCOStuffDataset,
                                      SplitLoveDADataset, SplitVOCDataset)
-from .own_types import OWN_PACKAGE, own_types
+from ..packages import OWN_PACKAGE, is_own
+from .own_types import own_types
 
 # With the same classes and names of files, where no list of ours is read.
 STOCK = {
@@ -63,7 +64,7 @@ def plain_dataset(dataset: dict, list_file: str) -> dict:
         NoPlainDataset: If there is none, or the images are not there to see.
     """
     kind = DATASETS.get(dataset['type'])
-    if kind is None or kind.__module__.split('.')[0] != OWN_PACKAGE:
+    if kind is None or not is_own(kind):
         inner = own_types(dataset, DATASETS)
         if inner:
             raise NoPlainDataset(

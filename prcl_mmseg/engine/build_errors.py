@@ -14,9 +14,9 @@ from mmengine.runner import BaseLoop, Runner
 from torch.utils.data import DataLoader
 
 from ..datasets.loader_check import check_steps
+from ..packages import OWN_PACKAGE
 from ..value_check import did_you_mean
 from .config_parts import config_items
-from .config_types import OWN_PACKAGE
 from .signatures import arguments, misfits
 
 # What MMEngine builds by, and the argument that is a part of the config.

@@ -1,14 +1,12 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """What values of a config must be, by key.
 
-In a key, * stands for anything in one part of it, ** for any number of parts.
+Keys are patterns of :func:`~prcl_mmseg.engine.config_parts.matches`.
 """
 from typing import Optional
 
 from mmseg.registry import (DATASETS, HOOKS, METRICS, MODELS, TASK_UTILS,
                             TRANSFORMS, VISUALIZERS)
-
-from .config_types import OWN_PACKAGE
 
 # Keys, and the bounds of check_number(); None is always left to its default.
 NUMBERS = {
@@ -81,7 +79,6 @@ LOSS_IGNORES = dict(
     HuasdorffDisstanceLoss='ignore_index',
     OhemCrossEntropy='ignore_label')
 WEIGHTS = ('.pth', '.pt', '.pkl', '.safetensors')
-ENDLESS = ('val_dataloader.sampler.type', 'test_dataloader.sampler.type')
 # What MMEngine can't do without once it is given.
 NEVER_NONE = ('env_cfg', 'randomness')
 DICTS = ('env_cfg', 'randomness', '*_dataloader.sampler',
@@ -116,5 +113,3 @@ GREEDY = {
     '*_evaluator.*': METRICS,
     'visualizer': VISUALIZERS
 }
-# Whose classes are known to take what they say.
-PACKAGES = ('mmengine', 'mmcv', 'mmseg', OWN_PACKAGE)

@@ -13,11 +13,8 @@ from mmengine.registry import Registry
 from mmengine.utils import get_object_from_string
 from torch import nn
 
+from ..packages import KNOWN_PACKAGES, OWN_PACKAGE, is_own
 from .config_parts import config_dicts
-
-# Imported already, so that looking up a path runs no new code.
-OWN_PACKAGE = __name__.split('.')[0]
-KNOWN = ('mmengine', 'mmcv', 'mmseg', 'torch', OWN_PACKAGE)
 
 
 def name_types(cfg: Config) -> None:
@@ -80,14 +77,14 @@ def _registered_names() -> Dict[Any, str]:
 
 
 def _takes_the_place(first: Any, kind: Any) -> bool:
-    return (first.__module__.split('.')[0] == OWN_PACKAGE
-            and isinstance(first, type) and isinstance(kind, type)
-            and issubclass(first, kind))
+    return (is_own(first) and isinstance(first, type)
+            and isinstance(kind, type) and issubclass(first, kind))
 
 
 def _class_at(path: str) -> Optional[Any]:
     """The class of a path, which is imported already; None for a name."""
-    if '.' not in path or path.split('.')[0] not in KNOWN:
+    # Imported already, so that looking up a path runs no new code.
+    if '.' not in path or path.split('.')[0] not in KNOWN_PACKAGES:
         return None
     try:
         return get_object_from_string(path)
@@ -102,7 +99,7 @@ def _import_modules(cfg: Config, modules: Iterable[str]) -> None:
         root = module.split('.')[0]
         if root == OWN_PACKAGE:
             module = root
-        elif root in KNOWN:
+        elif root in KNOWN_PACKAGES:
             continue
         if module not in imports:
             imports.append(module)

@@ -7,8 +7,8 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from ..models import PrototypeBank
+from ..packages import is_known
 from ..value_check import check_number, did_you_mean
-from .config_rules import PACKAGES
 from .hooks import MeanTeacherHook, PrototypeBankHook
 from .hooks.unwrap import unwrap_model
 
@@ -28,7 +28,7 @@ def check_hooks(cfg: Config) -> None:
     for key, hook in _hooks(cfg).items():
         kind = HOOKS.get(hook['type']) if isinstance(hook['type'], str) else \
             hook['type']
-        if getattr(kind, '__module__', '').split('.')[0] not in PACKAGES:
+        if not is_known(kind):
             continue
         for name in ('interval', 'max_keep_ckpts'):
             # To MMEngine, -1 is never or all.
@@ -54,9 +54,7 @@ def check_followers(runner: Runner) -> None:
         for name, term in getattr(model, 'terms', {}).items() if any(
             isinstance(module, PrototypeBank) for module in term.modules())
     ]
-    own = any(
-        type(hook).__module__.split('.')[0] not in PACKAGES
-        for hook in runner.hooks)
+    own = any(not is_known(type(hook)) for hook in runner.hooks)
     for hook_class, needs, part in (
         (MeanTeacherHook, teacher is not None, 'model.teacher'),
         (PrototypeBankHook, bool(banked), ' and '.join(banked))):

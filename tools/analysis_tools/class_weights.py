@@ -25,7 +25,7 @@ from prcl_mmseg.compat import whole_file  # noqa: E402
 from prcl_mmseg.datasets.label_check import check_labels  # noqa: E402
 from prcl_mmseg.datasets.path_check import build_dataset  # noqa: E402
 from prcl_mmseg.datasets.pipeline_check import leaf_datasets  # noqa: E402
-from prcl_mmseg.engine.config_check import ignored_label_of  # noqa: E402
+from prcl_mmseg.engine.ignored_label import ignored_label_of  # noqa: E402
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     OptionsAction, read_config)
 

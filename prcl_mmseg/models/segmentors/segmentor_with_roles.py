@@ -1,6 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 from contextlib import contextmanager
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional
 
 import torch
 from mmengine.model import ModuleDict
@@ -14,10 +14,10 @@ from ...finite import not_finite
 from ...value_check import listed
 from ..adaptation import explain_weights
 from ..data_preprocessors import SemiSegDataPreprocessor
-from ..decode_heads import embedding_head, unwrap_heads
 from .ema_teacher import copy_weights
 from .load_check import LoadCheck, learned
 from .named_tensors import named_tensors
+from .state_dict_fit import fit_state_dict
 
 
 class SegmentorWithRoles(BaseSegmentor):
@@ -189,56 +189,9 @@ class SegmentorWithRoles(BaseSegmentor):
 
     def _fit_state_dict(self, state_dict: dict, prefix: str, metadata: dict,
                         *_) -> None:
-        """Give every network the weights that a checkpoint has for it.
-
-        A network that the checkpoint lacks gets those of the student, then of
-        the teacher, or of the plain segmentor that the checkpoint holds.
-        Heads are unwrapped where they don't embed here. The teacher's count
-        of steps, which published weights lack, starts anew.
-
-        Raises:
-            ValueError: If the checkpoint holds no weights of a network.
-        """
         source = metadata.get('file', 'the checkpoint')
-        for name, value in state_dict.items():
-            if not isinstance(value, Tensor):
-                raise ValueError(
-                    f'{source} has a {type(value).__name__} as {name}, which '
-                    'is no weight; give a checkpoint that a training wrote')
+        fit_state_dict(self, state_dict, prefix, source)
         self._load_check.begin(self._learned_parts(), source)
-        places = {
-            role: f'{prefix}networks.{role}.'
-            f'{"module." if role == "teacher" else ""}'
-            for role in ('student', 'teacher')
-        }
-        names = list(state_dict)[:3]
-        steps = f'{prefix}networks.teacher.steps'
-        if self.teacher is None:
-            state_dict.pop(steps, None)
-        else:
-            state_dict.setdefault(steps, self.teacher.steps.clone())
-        found = {
-            role: _take(state_dict, place)
-            for role, place in places.items()
-        }
-        parts = tuple(f'{prefix}{name}.'
-                      for name, _ in self.student.named_children())
-        plain = _take(state_dict, prefix, parts)
-        for role in self.roles:
-            weights = found[role] or found['student'] or found[
-                'teacher'] or plain
-            if not weights:
-                raise ValueError(
-                    f'{source} holds no weights of a network: none of '
-                    'its names begins with networks.student, networks.teacher '
-                    f'or a part of a plain segmentor; it has {names}. Give a '
-                    'checkpoint of this version or of mmseg')
-            if embedding_head(self.network(role)) is None:
-                weights = unwrap_heads(weights)
-            state_dict.update({
-                places[role] + name: weight.clone()
-                for name, weight in weights.items()
-            })
 
 
 def _end_load_check(model: SegmentorWithRoles, _) -> None:
@@ -246,16 +199,6 @@ def _end_load_check(model: SegmentorWithRoles, _) -> None:
     # A teacher with random parts has to follow fast at first.
     if 'teacher' in unfilled:
         model.teacher.steps.zero_()
-
-
-def _take(state_dict: dict,
-          start: str,
-          parts: Optional[Tuple[str, ...]] = None) -> dict:
-    """Remove and return what starts so (or with one of the parts)."""
-    names = [
-        name for name in state_dict if name.startswith(parts or start)
-    ]
-    return {name[len(start):]: state_dict.pop(name) for name in names}
 
 
 def _build_network(segmentor: dict) -> EncoderDecoder:

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..compat.whole_files import write_together
 from ..visualization import displayable
 from ..visualization.shrink import fit_size, shrink
-from ..visualization.uncertainty_sheet import colorize
+from ..visualization.label_colors import colorize
 from .page_template import CARD, CHIP, MODE, PAGE, PICTURE, SCALE
 from .predictor import ImagePrediction
 

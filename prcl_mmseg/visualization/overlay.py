@@ -5,7 +5,7 @@ from typing import Optional, Sequence, Tuple
 import cv2
 import numpy as np
 
-from .uncertainty_sheet import colorize
+from .label_colors import colorize
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 # Share of the box of a name that must lie on its region.

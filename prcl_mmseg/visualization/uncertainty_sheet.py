@@ -2,99 +2,16 @@
 """A sheet of images beside their labels, pseudo-labels, σ² and errors."""
 import os
 import os.path as osp
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from .error_finding import ErrorFinding, find_errors
+from .label_colors import NO_CLASS_COLOR
 from .panel import Panel
-
-NO_CLASS_COLOR = (255, 255, 255)
-RIGHT_COLOR = (205, 205, 205)
-WRONG_COLOR = (200, 20, 20)
-
-# Sizes of the parts of a sheet, in inches.
-_CELL, _GAP, _TITLE, _SCALE, _LEGEND_LINE = 2.4, 0.06, 0.32, 0.48, 0.17
-_DPI = 120
-# Letters of a name that fit into a cell.
-_NAME_LENGTH = 38
-
-
-def colorize(label: np.ndarray, palette: Sequence) -> np.ndarray:
-    """Paint class indices; whatever is no class becomes white.
-
-    Args:
-        label (np.ndarray): Classes, int, (H, W).
-        palette (Sequence): RGB colour of each class, 0 to 255.
-
-    Returns:
-        np.ndarray: uint8 of shape (H, W, 3).
-    """
-    colors = np.array([*palette, NO_CLASS_COLOR], dtype=np.uint8)
-    known = (label >= 0) & (label < len(palette))
-    return colors[np.where(known, label, len(palette)).astype(int)]
-
-
-def paint_errors(pseudo_label: np.ndarray, truth: np.ndarray,
-                 num_classes: int) -> np.ndarray:
-    """Paint wrong pixels red, right ones grey, those without truth white.
-
-    Args:
-        pseudo_label (np.ndarray): Predicted classes, int, (H, W).
-        truth (np.ndarray): True classes, int, (H, W); what is no class has
-            no truth.
-        num_classes (int): Number of classes.
-
-    Returns:
-        np.ndarray: uint8 of shape (H, W, 3).
-    """
-    known = (truth >= 0) & (truth < num_classes)
-    wrong = np.where(known, pseudo_label != truth, -1)
-    return colorize(wrong, (RIGHT_COLOR, WRONG_COLOR))
-
-
-class Column(NamedTuple):
-    """A column of the sheet.
-
-    Args:
-        title (str): Its title.
-        paint (Callable): Gives, for a panel and the palette, what to show:
-            uint8 RGB (H, W, 3), a float map (H, W), or None.
-        scale (str): What the colours of a float map mean.
-        colors (str): Matplotlib's name for them.
-    """
-
-    title: str
-    paint: Callable[[Panel, Sequence], Optional[np.ndarray]]
-    scale: str = ''
-    colors: str = ''
-
-
-def _paint_truth(panel: Panel, palette: Sequence) -> Optional[np.ndarray]:
-    return None if panel.truth is None else colorize(panel.truth, palette)
-
-
-def _paint_error(panel: Panel, palette: Sequence) -> Optional[np.ndarray]:
-    if panel.truth is None:
-        return None
-    return paint_errors(panel.pseudo_label, panel.truth, len(palette))
-
-
-COLUMNS: Dict[str, Column] = dict(
-    image=Column('image', lambda panel, _: panel.image),
-    truth=Column('ground truth', _paint_truth),
-    pseudo_label=Column(
-        'pseudo-label',
-        lambda panel, palette: colorize(panel.pseudo_label, palette)),
-    variance=Column('σ²', lambda panel, _: panel.variance,
-                    'σ² (red: large)', 'turbo'),
-    error=Column('error (red: wrong)', _paint_error),
-    confidence=Column('confidence', lambda panel, _: panel.confidence,
-                      'max softmax (red: unsure)', 'turbo_r'))
+from .sheet_columns import COLUMNS
+from .sheet_layout import CELL, SheetLayout
 
 
 def paint_sheet(panels: Sequence[Panel],
@@ -131,9 +48,9 @@ def paint_sheet(panels: Sequence[Panel],
         for name, column in cells.items()
         if any(cell is not None for cell in column)
     }
-    sheet = _Sheet(
+    sheet = SheetLayout(
         heights=[
-            _CELL * float(np.clip(len(cell) / cell.shape[1], 0.2, 4))
+            CELL * float(np.clip(len(cell) / cell.shape[1], 0.2, 4))
             for cell in cells['image']
         ],
         num_columns=len(cells),
@@ -212,127 +129,12 @@ def draw_sheets(panels: Sequence[Panel],
     return paths
 
 
-class _Sheet:
-    """Where everything is. Counted in inches, from the top left corner.
-
-    Args:
-        heights (Sequence[float]): Of the rows.
-        num_columns (int): Number of columns.
-        entries (Sequence[tuple[str, Sequence]]): Name and colour, 0 to 1, of
-            each entry of the legend.
-        caption (str): Written between scales and legend.
-    """
-
-    def __init__(self, heights: Sequence[float], num_columns: int,
-                 entries: Sequence[tuple], caption: str) -> None:
-        self.heights = heights
-        self.width = num_columns * (_CELL + _GAP) + _GAP
-        # A letter is about 0.08 inches wide.
-        letters = max((len(name) for name, _ in entries), default=0)
-        most = max(1, int(self.width / (0.08 * letters + 0.45)))
-        lines = -(-len(entries) // most)
-        self.per_line = -(-len(entries) // max(lines, 1))
-        self.bottom = self._top(len(heights))
-        self.height = self.bottom + _SCALE + _LEGEND_LINE * (
-            lines + bool(caption)) + 0.1
-        self.figure = Figure(figsize=(self.width, self.height), dpi=_DPI)
-        self.canvas = FigureCanvasAgg(self.figure)
-        self.scaled = set()
-        if entries:
-            self._add_legend(entries)
-        if caption:
-            self.figure.text(
-                0.5,
-                1 - (self.bottom + _SCALE) / self.height,
-                caption,
-                ha='center',
-                va='top',
-                fontsize=8)
-
-    def add_cell(self, row: int, column: int):
-        """An empty cell, without axes."""
-        axis = self._add_axes(
-            self._left(column), self._top(row), _CELL, self.heights[row])
-        axis.set_axis_off()
-        return axis
-
-    def add_scale(self, shown, column: int, label: str) -> None:
-        """A colour bar under a column, once."""
-        if column in self.scaled:
-            return
-        self.scaled.add(column)
-        axis = self._add_axes(
-            self._left(column) + 0.15, self.bottom + 0.02, _CELL - 0.3, 0.1)
-        bar = self.figure.colorbar(shown, cax=axis, orientation='horizontal')
-        low, high = shown.get_clim()
-        ticks = np.linspace(low, high, 3)
-        bar.set_ticks(ticks, labels=_distinct(ticks))
-        bar.ax.tick_params(labelsize=8, length=2, pad=1)
-        bar.set_label(label, fontsize=8, labelpad=1)
-
-    def add_name(self, row: int, name: str) -> None:
-        """Write into the lower left corner of a row."""
-        if name:
-            if len(name) > _NAME_LENGTH:
-                name = '…' + name[1 - _NAME_LENGTH:]
-            self.figure.text(
-                (self._left(0) + 0.05) / self.width,
-                1 - (self._top(row + 1) - _GAP - 0.05) / self.height,
-                name,
-                fontsize=7,
-                color='white',
-                bbox=dict(facecolor='black', alpha=0.5, pad=1.5, linewidth=0))
-
-    def paint(self) -> np.ndarray:
-        """The whole sheet, uint8 RGB (H, W, 3)."""
-        self.canvas.draw()
-        return np.asarray(self.canvas.buffer_rgba())[..., :3].copy()
-
-    def _add_legend(self, entries: Sequence[tuple]) -> None:
-        self.figure.legend(
-            handles=[
-                Patch(
-                    facecolor=color,
-                    edgecolor='grey',
-                    linewidth=0.5,
-                    label=name) for name, color in entries
-            ],
-            loc='lower center',
-            ncols=self.per_line,
-            fontsize=9,
-            frameon=False,
-            borderaxespad=0.2,
-            handlelength=1.2,
-            labelspacing=0.3,
-            columnspacing=1.2)
-
-    def _left(self, column: int) -> float:
-        return _GAP + column * (_CELL + _GAP)
-
-    def _top(self, row: int) -> float:
-        return _TITLE + sum(self.heights[:row]) + row * _GAP
-
-    def _add_axes(self, left: float, top: float, width: float, height: float):
-        return self.figure.add_axes(
-            (left / self.width, 1 - (top + height) / self.height,
-             width / self.width, height / self.height))
-
-
 def _caption(finding: Optional[ErrorFinding]) -> str:
     """What is known of σ², and no more."""
     if finding is None:
         return 'Red is a large σ²; whether it means doubt was not measured.'
     meaning = 'not doubtful' if finding.is_inverted else 'doubtful'
     return f'{finding}: red is {meaning}.'
-
-
-def _distinct(values: Sequence[float]) -> List[str]:
-    """Numbers with the fewest digits, from three, that tell them apart."""
-    for digits in range(3, 10):
-        texts = [f'{value:.{digits}g}' for value in values]
-        if len(set(texts)) == len(values):
-            break
-    return texts
 
 
 def _legend_entries(panels: Sequence[Panel], classes: Sequence[str],

@@ -5,9 +5,9 @@ import pytest
 
 from prcl_mmseg.visualization import (ErrorFinding, Panel, draw_sheets,
                                       paint_sheet)
-from prcl_mmseg.visualization.uncertainty_sheet import (_caption, _distinct,
-                                                        colorize,
-                                                        paint_errors)
+from prcl_mmseg.visualization.label_colors import colorize, paint_errors
+from prcl_mmseg.visualization.sheet_layout import _distinct
+from prcl_mmseg.visualization.uncertainty_sheet import _caption
 
 CLASSES = ('ground', 'disc', 'bar')
 PALETTE = [[90, 90, 90], [0, 130, 0], [0, 0, 200]]

@@ -34,7 +34,7 @@ from prcl_mmseg.engine.tool_config import (  # noqa: E402
     OptionsAction, positive, read_config)
 from prcl_mmseg.models import SemiSegmentor, WeakToStrong  # noqa: E402
 from prcl_mmseg.visualization import displayable  # noqa: E402
-from prcl_mmseg.visualization.uncertainty_sheet import colorize  # noqa: E402
+from prcl_mmseg.visualization.label_colors import colorize  # noqa: E402
 
 Columns = List[Tuple[str, List[np.ndarray]]]
 

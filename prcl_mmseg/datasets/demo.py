@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from mmseg.registry import DATASETS
 
+from .image_file import write_image
 from .main_process import run_in_main_process
 from .split_dataset import SplitSegDataset
 
@@ -167,10 +168,10 @@ def _write_splits(root: str, manifest: dict) -> None:
         for index in range(count):
             image, label = draw_scene(rng, manifest['size'])
             line = f'images/{split}_{index:03d}.png'
-            cv2.imwrite(osp.join(root, line), image[..., ::-1])
+            write_image(osp.join(root, line), image[..., ::-1])
             if split != 'unlabeled':
                 mask = f'masks/{split}_{index:03d}.png'
-                cv2.imwrite(osp.join(root, mask), label)
+                write_image(osp.join(root, mask), label)
                 line = f'{line} {mask}'
             lines.append(line)
         with open(

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from mmseg.structures import SegDataSample
 
-from ..compat.whole_files import whole_file
+from ..compat import whole_file
+from ..datasets.image_file import write_image
 from ..evaluation.pixel_scores import class_logits
 from ..visualization.displayable import decode_displayable
 from ..visualization.overlay import paint_overlay
@@ -117,9 +118,7 @@ class PredictionFiles:
         ending = _ENDINGS.get(part, _MAP_ENDING)
         path = self.folder / part / f'{name}{ending}'
         path.parent.mkdir(parents=True, exist_ok=True)
-        _, data = cv2.imencode(ending, picture)
-        with whole_file(path) as file:
-            file.write(data.tobytes())
+        write_image(path, picture)
 
 
 def remove_predictions(folder: Path) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 from torch import Tensor
 
 from ..compat.whole_files import write_together
+from ..datasets.image_file import write_image
 from ..visualization import displayable
-from ..visualization.shrink import fit_size, shrink
 from ..visualization.label_colors import colorize
+from ..visualization.shrink import fit_size, shrink
 from .page_template import CARD, CHIP, MODE, PAGE, PICTURE, SCALE
 from .predictor import ImagePrediction
 
@@ -92,9 +93,9 @@ class PagePictures:
             sources[name] = f'{FOLDER}/{number:04d}_{name}.jpg'
             path = self.folder / sources[name]
             path.parent.mkdir(parents=True, exist_ok=True)
-            _, data = cv2.imencode(
-                '.jpg', picture[..., ::-1].round().astype(np.uint8), _QUALITY)
-            write_together({path: data.tobytes()})
+            write_image(
+                path, picture[..., ::-1].round().astype(np.uint8),
+                follow_links=False, settings=_QUALITY)
         return sources, size
 
     def _heat(self, doubt: np.ndarray) -> np.ndarray:

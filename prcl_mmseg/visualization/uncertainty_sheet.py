@@ -4,9 +4,9 @@ import os
 import os.path as osp
 from typing import List, Optional, Sequence, Tuple
 
-import cv2
 import numpy as np
 
+from ..datasets.image_file import write_image
 from .error_finding import ErrorFinding, find_errors
 from .label_colors import NO_CLASS_COLOR
 from .panel import Panel
@@ -125,7 +125,7 @@ def draw_sheets(panels: Sequence[Panel],
     for number, page in enumerate(pages, 1):
         paths.append(path if len(pages) == 1 else f'{stem}_{number}{suffix}')
         sheet = paint_sheet(page, classes, palette, variance_range, finding)
-        cv2.imwrite(paths[-1], sheet[..., ::-1])
+        write_image(paths[-1], sheet[..., ::-1])
     return paths
 
 

@@ -48,6 +48,24 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
+def headings(page: Path) -> set:
+    """As GitHub and the site name them in links."""
+    text = re.sub(r'^```.*?^```', '', page.read_text(encoding='utf-8'),
+                  flags=re.DOTALL | re.MULTILINE)
+    return {
+        re.sub(r'[^\w\- ]', '', title.lower()).replace(' ', '-')
+        for title in re.findall(r'^#+ (.*)', text, re.MULTILINE)
+    }
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_links_lead_to_headings(page):
+    links = re.findall(r'\]\(([^):#]*)#([^)]*)\)', page.read_text())
+    for target, heading in links:
+        other = page.parent / target if target else page
+        assert heading in headings(other), f'{target}#{heading}'
+
+
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
 def test_lines_are_short(page):
     """All but code, rows of tables, formulas and links to pictures."""

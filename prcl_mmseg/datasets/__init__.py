@@ -10,17 +10,14 @@ from .path_check import check_paths, leaf_configs
 from .semi_dataset import SemiSegDataset
 from .split_dataset import SplitSegDataset
 from .split_list import SplitEntry, read_split
-from .stock_splits import (SplitADE20KDataset, SplitCityscapesDataset,
-                           SplitCOCOStuffDataset, SplitLoveDADataset,
-                           SplitVOCDataset)
+from .stock_splits import *  # noqa: F403
+from .stock_splits import STOCK
 from .unlabeled_dataset import UnlabeledDataset
 
 __all__ = [
     'CamVidDataset', 'DemoSegDataset', 'LoadMultiChannelImage',
-    'LoadWideAnnotations', 'MSRCDataset', 'SemiSegDataset',
-    'SplitADE20KDataset', 'SplitCOCOStuffDataset', 'SplitCityscapesDataset',
-    'SplitEntry', 'SplitLoveDADataset', 'SplitSegDataset', 'SplitVOCDataset',
-    'UnlabeledDataset', 'check_class_count', 'check_data', 'check_images',
-    'check_labels', 'check_paths', 'generate_demo', 'leaf_configs',
-    'log_class_histogram', 'read_split'
-]
+    'LoadWideAnnotations', 'MSRCDataset', 'SemiSegDataset', 'SplitEntry',
+    'SplitSegDataset', 'UnlabeledDataset', 'check_class_count', 'check_data',
+    'check_images', 'check_labels', 'check_paths', 'generate_demo',
+    'leaf_configs', 'log_class_histogram', 'read_split'
+] + [kind.__name__ for kind in STOCK]

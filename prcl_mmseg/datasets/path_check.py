@@ -5,6 +5,7 @@ from typing import Any, Iterator, Optional, Tuple
 from mmseg.registry import DATASETS
 
 from .split_dataset import SplitSegDataset
+from .stock_splits import STOCK
 
 
 def check_paths(config: Any, key: str, masks: bool = True) -> None:
@@ -34,7 +35,8 @@ def check_paths(config: Any, key: str, masks: bool = True) -> None:
                 f'`{where}.ann_file` is {ann_file!r}, but '
                 f'{osp.join(root, ann_file)} does not exist. Set '
                 f'`{where}.data_root` (now {leaf.get("data_root")!r}) to the '
-                "data set's folder, or `ann_file` to a list below it.")
+                "data set's folder, or `ann_file` to a list below it."
+                + _split_hint(leaf.get('type')))
         prefixes = leaf.get('data_prefix') or dict(img_path='')
         for name in ('img_path', 'seg_map_path'):
             prefix = prefixes.get(name)
@@ -108,6 +110,14 @@ def _build_empty(config: dict) -> Optional[Any]:
     except (TypeError, ValueError):
         return None
     return dataset if len(dataset) == 0 else None
+
+
+def _split_hint(kind: Any) -> str:
+    kind = DATASETS.get(kind) if isinstance(kind, str) else kind
+    return ''.join(
+        f' type={split.__name__!r} also looks for lists below the working '
+        'directory, and reads those of semi_splits.py.'
+        for split, stock in STOCK.items() if stock is kind)
 
 
 def _is_checked_elsewhere(config: dict) -> bool:

@@ -1,78 +1,61 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
-"""mmseg's data sets, read from the split lists in circulation."""
-from mmseg.datasets import (ADE20KDataset, CityscapesDataset,
-                            COCOStuffDataset, LoveDADataset, PascalVOCDataset)
+"""mmseg's data sets, read from the split lists in circulation.
+
+``SplitPotsdamDataset`` is a :class:`SplitSegDataset` with the classes,
+palette, endings of files and ``reduce_zero_label`` of ``PotsdamDataset``, and
+so on for all data sets of mmseg that have no more of their own than these.
+``SplitVOCDataset`` is that of ``PascalVOCDataset``.
+"""
+import inspect
+from typing import Any, Dict, Iterator
+
+import mmseg.datasets
+from mmseg.datasets import BaseSegDataset, PascalVOCDataset
 from mmseg.registry import DATASETS
 
 from .split_dataset import SplitSegDataset
 
-
-@DATASETS.register_module()
-class SplitVOCDataset(SplitSegDataset):
-    """Pascal VOC 2012 with mmseg's classes and palette."""
-
-    METAINFO = PascalVOCDataset.METAINFO
+_OWN_NAMES = {PascalVOCDataset: 'VOCDataset'}
+_SETTINGS = ('img_suffix', 'seg_map_suffix', 'reduce_zero_label')
 
 
-@DATASETS.register_module()
-class SplitCityscapesDataset(SplitSegDataset):
-    """Cityscapes with mmseg's 19 classes, palette and suffixes.
-
-    Lists name the image, and maybe the mask
-    (``..._gtFine_labelTrainIds.png``), of each line.
-    """
-
-    METAINFO = CityscapesDataset.METAINFO
-
-    def __init__(self,
-                 img_suffix: str = '_leftImg8bit.png',
-                 seg_map_suffix: str = '_gtFine_labelTrainIds.png',
-                 **kwargs) -> None:
-        super().__init__(
-            img_suffix=img_suffix, seg_map_suffix=seg_map_suffix, **kwargs)
+def _stock_datasets() -> Iterator[type]:
+    """Those of mmseg that find images and masks as all others do."""
+    for kind in vars(mmseg.datasets).values():
+        if (inspect.isclass(kind) and issubclass(kind, BaseSegDataset)
+                and kind.METAINFO.get('palette')
+                and kind.load_data_list is BaseSegDataset.load_data_list
+                and {'img_suffix', 'seg_map_suffix'} <= set(_defaults(kind))):
+            yield kind
 
 
-@DATASETS.register_module()
-class SplitADE20KDataset(SplitSegDataset):
-    """ADE20K with mmseg's 150 classes and palette.
-
-    The masks hold 1 to 150, and 0 where a pixel has no class; hence
-    ``reduce_zero_label=True``, which makes them 0 to 149 and 255.
-    """
-
-    METAINFO = ADE20KDataset.METAINFO
-
-    def __init__(self, reduce_zero_label: bool = True, **kwargs) -> None:
-        super().__init__(reduce_zero_label=reduce_zero_label, **kwargs)
+def _defaults(kind: type) -> Dict[str, Any]:
+    parameters = inspect.signature(kind).parameters
+    return {
+        name: parameters[name].default
+        for name in _SETTINGS if name in parameters
+    }
 
 
-@DATASETS.register_module()
-class SplitCOCOStuffDataset(SplitSegDataset):
-    """COCO-Stuff 164k with mmseg's 171 classes, palette and suffixes."""
+def _split_version(stock: type) -> type:
+    defaults = _defaults(stock)
 
-    METAINFO = COCOStuffDataset.METAINFO
+    def __init__(self, **kwargs) -> None:
+        SplitSegDataset.__init__(self, **{**defaults, **kwargs})
 
-    def __init__(self,
-                 seg_map_suffix: str = '_labelTrainIds.png',
-                 **kwargs) -> None:
-        super().__init__(seg_map_suffix=seg_map_suffix, **kwargs)
+    return type(
+        f'Split{_OWN_NAMES.get(stock, stock.__name__)}', (SplitSegDataset, ),
+        dict(
+            METAINFO=stock.METAINFO,
+            __init__=__init__,
+            __module__=__name__,
+            __doc__=f'``{stock.__name__}`` of mmseg, read from split lists.'))
 
 
-@DATASETS.register_module()
-class SplitLoveDADataset(SplitSegDataset):
-    """LoveDA with mmseg's 7 classes, palette and suffixes.
-
-    The masks hold 1 to 7, and 0 where a pixel has no class; hence
-    ``reduce_zero_label=True``, which makes them 0 to 6 and 255.
-    """
-
-    METAINFO = LoveDADataset.METAINFO
-
-    def __init__(self,
-                 img_suffix: str = '.png',
-                 reduce_zero_label: bool = True,
-                 **kwargs) -> None:
-        super().__init__(
-            img_suffix=img_suffix,
-            reduce_zero_label=reduce_zero_label,
-            **kwargs)
+# Of each class, that of mmseg.
+STOCK = {_split_version(kind): kind for kind in _stock_datasets()}
+for _kind in STOCK:
+    DATASETS.register_module(module=_kind)
+# Data workers find classes by their names.
+globals().update({kind.__name__: kind for kind in STOCK})
+__all__ = ['STOCK', *(kind.__name__ for kind in STOCK)]

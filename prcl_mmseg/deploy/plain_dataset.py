@@ -9,21 +9,9 @@ from typing import List, NamedTuple
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from ..datasets.stock_splits import (SplitADE20KDataset,
-                                     SplitCityscapesDataset,
-                                     SplitCOCOStuffDataset,
-                                     SplitLoveDADataset, SplitVOCDataset)
+from ..datasets.stock_splits import STOCK
 from ..packages import OWN_PACKAGE, is_own
 from .own_types import own_types
-
-# With the same classes and names of files, where no list of ours is read.
-STOCK = {
-    SplitVOCDataset: 'PascalVOCDataset',
-    SplitCityscapesDataset: 'CityscapesDataset',
-    SplitADE20KDataset: 'ADE20KDataset',
-    SplitCOCOStuffDataset: 'COCOStuffDataset',
-    SplitLoveDADataset: 'LoveDADataset'
-}
 
 
 class NoPlainDataset(ValueError):
@@ -70,8 +58,8 @@ def plain_dataset(dataset: dict, list_file: str) -> dict:
             raise NoPlainDataset(
                 f"{dataset['type']} wraps {', '.join(inner)} of {OWN_PACKAGE}")
         return copy.deepcopy(dataset)
-    if kind in STOCK and _has_own_files(dataset, DATASETS.get(STOCK[kind])):
-        return dict(copy.deepcopy(dataset), type=STOCK[kind])
+    if kind in STOCK and _has_own_files(dataset, STOCK[kind]):
+        return dict(copy.deepcopy(dataset), type=STOCK[kind].__name__)
     if not issubclass(kind, BaseSegDataset):
         raise NoPlainDataset(f"mmseg has nothing like {dataset['type']}")
     try:

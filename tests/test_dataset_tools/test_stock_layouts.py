@@ -4,6 +4,7 @@
 Each layout is made small, split by the tool as the documentation says, and
 read through the config.
 """
+import re
 from pathlib import Path
 
 import cv2
@@ -55,11 +56,30 @@ def make_layout(root: Path, layout: tuple) -> None:
 
 @pytest.mark.parametrize('name', LAYOUTS)
 def test_split_and_read(run_tool, tmp_path, monkeypatch, name):
-    layout = LAYOUTS[name]
-    path = CONFIGS / f'{layout[0]}.py'
-    cfg = Config.fromfile(path)
     monkeypatch.chdir(tmp_path)
-    make_layout(tmp_path / cfg.data_root, layout)
+    layout = LAYOUTS[name]
+    split_and_read(run_tool, CONFIGS / f'{layout[0]}.py', layout)
+
+
+def test_another_data_set(run_tool, tmp_path, monkeypatch):
+    """By the lines that the page changes in the file of LoveDA."""
+    monkeypatch.chdir(tmp_path)
+    file = CONFIGS / '_base_/datasets/loveda_semi.py'
+    text = file.read_text().replace("'./", f"'{file.parent}/")
+    page = (CONFIGS.parent / 'docs/datasets.md').read_text()
+    block, = re.findall(r'^```py\n(.*?)^```', page, re.DOTALL | re.MULTILINE)
+    for line in block.splitlines():
+        name = line.split(' = ')[0]
+        text, count = re.subn(rf'^{name} = .*', line, text, flags=re.MULTILINE)
+        assert count == 1, line
+    Path('my_potsdam.py').write_text(text)
+    layout = (*LAYOUTS['loveda'][:-2], (0, 6), (255, 5))
+    split_and_read(run_tool, Path('my_potsdam.py'), layout)
+
+
+def split_and_read(run_tool, path: Path, layout: tuple) -> None:
+    cfg = Config.fromfile(path)
+    make_layout(Path(cfg.data_root), layout)
     labeled = cfg.train_dataloader.dataset.labeled.ann_file
     result = run_tool('semi_splits.py', 'make', '--config', path, '--count',
                       '2', '--out', Path(labeled).parent)

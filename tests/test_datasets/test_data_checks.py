@@ -93,6 +93,9 @@ def test_stock_datasets_with_missing_paths(stock):
             SemiSegDataset(stock(MASKS, **setting))
         for part in (KEY, name, 'nowhere', 'data_root'):
             assert part in str(error.value)
+    missing = dict(type='PotsdamDataset', data_root='here', ann_file='list')
+    with pytest.raises(FileNotFoundError, match='SplitPotsdamDataset'):
+        check_paths(missing, KEY)
     both = dict(type='ConcatDataset', datasets=[
         stock(MASKS), stock(MASKS, **wrong['img_path'])])
     with pytest.raises(FileNotFoundError,

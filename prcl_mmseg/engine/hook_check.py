@@ -11,6 +11,7 @@ from ..packages import is_known
 from ..value_check import check_number, did_you_mean
 from .hooks import MeanTeacherHook, PrototypeBankHook
 from .hooks.unwrap import unwrap_model
+from .runner.teacher_student_val_loop import main_scores
 
 # Scores of mmseg's IoUMetric, by its iou_metrics.
 SCORES = dict(
@@ -131,6 +132,6 @@ def _scores_of_roles(cfg: Config, scores: List[str]) -> List[str]:
     if cfg.model.get('teacher') is not None:
         roles += ['teacher']
     names = [f'{role}/{score}' for role in roles for score in scores]
-    if len(roles) == 2 and 'mIoU' in scores:
-        names.append('better/mIoU')
+    if len(roles) == 2:
+        names += [f'better/{score}' for score in main_scores(scores)]
     return names

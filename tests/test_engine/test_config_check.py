@@ -119,6 +119,20 @@ def test_no_mistake(key, value):
     check_config(make_config(**changes))
 
 
+@pytest.mark.parametrize('monitor, known', [
+    ('better/a/mDice', True), ('student/a/mAcc', True), ('a/mDice', True),
+    ('better/mDice', False), ('better/a/mIoU', False)])
+def test_scores_of_another_metric_with_a_prefix(monitor, known):
+    metric = dict(type='IoUMetric', prefix='a', iou_metrics=['mDice'])
+    stop = dict(type='EarlyStoppingHook', monitor=monitor)
+    cfg = make_config(val_evaluator=metric, custom_hooks=[stop])
+    if known:
+        check_config(cfg)
+        return
+    with pytest.raises(ValueError, match=f'monitor={monitor!r} is no score'):
+        check_config(cfg)
+
+
 def test_a_test_needs_no_training():
     cfg = make_config(**{'train_cfg.max_iters': -5})
     cfg.optim_wrapper = None

@@ -1,7 +1,7 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 import copy
 import os.path as osp
-from typing import Any, Dict, List, Union
+from typing import Any, Dict, Iterable, List, Union
 
 import torch
 from mmengine.evaluator import Evaluator
@@ -12,7 +12,9 @@ from torch.utils.data import DataLoader
 from ...datasets.path_check import build_dataset
 from ..hooks.unwrap import unwrap_model
 
-# By so many points of mIoU two networks differ by chance.
+# What mmseg's IoUMetric scores networks by, in %, with or without a prefix.
+MAIN_SCORES = ('mIoU', 'mDice', 'mFscore')
+# By so many points two networks differ by chance.
 _LAG = 2.0
 
 
@@ -23,7 +25,7 @@ class TeacherStudentValLoop(ValLoop):
     Metrics are named ``teacher/mIoU``, ``student/mIoU`` and so on; those of
     whichever of the two predicts by default also under their plain names, so
     ``save_best='mIoU'`` means what it always means. ``better/mIoU`` is the
-    higher of the two.
+    higher of the two, and so are ``better/mDice`` and ``better/mFscore``.
 
     Args:
         runner (Runner): The runner.
@@ -112,19 +114,31 @@ class TeacherStudentValLoop(ValLoop):
         return metrics
 
     def _compare(self, metrics: Dict[str, float]) -> None:
-        teacher, student = (metrics.get(f'{role}/mIoU')
-                            for role in ('teacher', 'student'))
-        if None in (teacher, student):
-            return
-        metrics['better/mIoU'] = max(teacher, student)
-        if student < teacher + _LAG:
-            return
-        self.runner.logger.warning(
-            f'The student is better than the teacher (mIoU {student:.2f} and '
-            f'{teacher:.2f}): the teacher lags behind. That is normal at the '
-            'start. At the end of a short training use a larger '
-            'model.teacher.momentum, or let the student predict '
-            "(model.predict_with='student', and save_best='student/mIoU')")
+        lagging = []
+        for name in main_scores(metrics):
+            teacher, student = (metrics.get(f'{role}/{name}')
+                                for role in ('teacher', 'student'))
+            if None in (teacher, student):
+                continue
+            metrics[f'better/{name}'] = max(teacher, student)
+            if student >= teacher + _LAG:
+                lagging.append((name, student, teacher))
+        for name, student, teacher in lagging[:1]:
+            self.runner.logger.warning(
+                f'The student is better than the teacher ({name} '
+                f'{student:.2f} and {teacher:.2f}): the teacher lags behind. '
+                'That is normal at the start. At the end of a short training '
+                'use a larger model.teacher.momentum, or let the student '
+                "predict (model.predict_with='student', and "
+                f"save_best='student/{name}')")
+
+
+def main_scores(names: Iterable[str]) -> List[str]:
+    """Those that stand for a whole network, without those of roles."""
+    return [
+        name for name in names if name.split('/')[-1] in MAIN_SCORES
+        and name.split('/')[0] not in ('teacher', 'student')
+    ]
 
 
 def _metrics_of(role: str, evaluator: Any) -> Any:

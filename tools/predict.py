@@ -34,9 +34,9 @@ from prcl_mmseg.datasets.output_folder import (  # noqa: E402
     check_output_folder)
 from prcl_mmseg.datasets.pipeline_check import (  # noqa: E402
     find_image_loader, maskless_pipeline, pipeline_of_test)
-from prcl_mmseg.deploy.published_checkpoint import sha256  # noqa: E402
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     add_predicting_arguments, positive, read_predicting_config)
+from prcl_mmseg.file_hash import sha256_of_file  # noqa: E402
 from prcl_mmseg.models.segmentors import SemiSegTTAModel  # noqa: E402
 from prcl_mmseg.models.segmentors.image_channels import (  # noqa: E402
     image_channels)
@@ -119,7 +119,7 @@ def begin(out: Path, args: argparse.Namespace, cfg: Config) -> None:
     check_same_run(out, dict(
         folder=osp.realpath(args.folder),
         checkpoint=f'{osp.basename(args.checkpoint)} '
-        f'{sha256(Path(args.checkpoint))[:16]}',
+        f'{sha256_of_file(args.checkpoint)[:16]}',
         config=f'{osp.basename(args.config)} '
         f'{hashlib.sha256(setting.encode()).hexdigest()[:16]}',
         parts=' '.join(sorted(args.write))))

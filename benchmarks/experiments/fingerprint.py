@@ -7,6 +7,9 @@ from typing import Any, Dict, Iterator, List, Tuple
 
 from mmengine.config import Config
 
+from prcl_mmseg.engine.config_parts import config_dicts
+from prcl_mmseg.file_hash import sha256_of_file
+
 
 def plain(cfg: Config) -> dict:
     """A config in the types of JSON."""
@@ -32,13 +35,14 @@ def digest(value: Any) -> str:
 def list_digests(cfg: Config) -> Dict[str, str]:
     """Hashes of the list files that a config names and that exist."""
     digests = {}
-    for node in _dicts(cfg._cfg_dict.to_dict()):
+    for node in config_dicts(cfg._cfg_dict.to_dict()):
         name = node.get('ann_file')
         if isinstance(name, str) and name:
-            path = osp.join(node.get('data_root') or '', name)
-            if osp.isfile(path):
-                with open(path, 'rb') as file:
-                    digests[path] = hashlib.sha256(file.read()).hexdigest()
+            # Where data sets look for lists.
+            places = (osp.join(node.get('data_root') or '', name), name)
+            path = next(filter(osp.isfile, places), None)
+            if path is not None:
+                digests[path] = sha256_of_file(path)
     return digests
 
 
@@ -54,15 +58,6 @@ def changed_keys(old: dict, new: dict) -> List[str]:
 
 def _text(leaves: dict, key: str) -> str:
     return json.dumps(leaves[key]) if key in leaves else 'nothing'
-
-
-def _dicts(node: Any) -> Iterator[dict]:
-    if isinstance(node, dict):
-        yield node
-        node = list(node.values())
-    if isinstance(node, (list, tuple)):
-        for child in node:
-            yield from _dicts(child)
 
 
 def _leaves(node: Any, prefix: str = '') -> Iterator[Tuple[str, Any]]:

@@ -1,12 +1,12 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Whether image files are whole, from their first and last bytes."""
-import hashlib
 import os
 import zlib
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from PIL import Image
 
+from ..file_hash import sha256_of_file
 from .array_file import array_shape, check_channels
 from .check_cache import CheckCache
 from .image_check import load_image
@@ -162,9 +162,9 @@ def shared_files(
              if path not in others and look in by_look]
     content: Dict[bytes, str] = {}
     for look in {some[path] for path in alike}:
-        content.update({_content_of(path): path for path in by_look[look]})
+        content.update({sha256_of_file(path): path for path in by_look[look]})
     for path in alike:
-        same = content.get(_content_of(path))
+        same = content.get(sha256_of_file(path))
         if same is not None:
             pairs.append((path, same))
     return sorted(pairs)
@@ -243,11 +243,3 @@ def _has_end(form: str, size: int, head: bytes, tail: bytes) -> bool:
         told = int.from_bytes(head[start:start + 4], 'little') + more
         return told <= size
     return False
-
-
-def _content_of(path: str) -> bytes:
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        for block in iter(lambda: file.read(1 << 20), b''):
-            digest.update(block)
-    return digest.digest()

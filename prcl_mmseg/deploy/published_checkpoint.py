@@ -1,6 +1,5 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """Checkpoints to give away: tensors and plain values, named by their hash."""
-import hashlib
 import os
 from collections import OrderedDict
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Dict
 import torch
 from torch import Tensor
 
+from ..file_hash import sha256_of_file
 from ..finite import not_finite
 from ..models.decode_heads import unwrap_heads
 from ..value_check import listed
@@ -84,18 +84,9 @@ def publish(state_dict: Dict[str, Tensor], meta: dict, path: str) -> str:
     stem.parent.mkdir(parents=True, exist_ok=True)
     draft = stem.with_name(stem.name + '.pth.part')
     torch.save(dict(state_dict=weights, meta=kept), draft)
-    final = stem.with_name(f'{stem.name}-{sha256(draft)[:8]}.pth')
+    final = stem.with_name(f'{stem.name}-{sha256_of_file(draft)[:8]}.pth')
     os.replace(draft, final)
     return str(final)
-
-
-def sha256(path: Path) -> str:
-    """The hexadecimal SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        for block in iter(lambda: file.read(1 << 20), b''):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _plain(value: Any) -> Any:

@@ -97,6 +97,20 @@ def test_a_wrapper_reads_no_list_itself(write):
     assert 'ann_file' not in labeled
 
 
+@pytest.mark.parametrize('place', ['.', 'root'])
+def test_a_changed_list_makes_another_run(write, tmp_path, monkeypatch, place):
+    """Below data_root, or else below the working directory."""
+    (tmp_path / place).mkdir(exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    grid = write(splits=dict(s=dict(labeled='l.txt')), cfg_options={
+        'train_dataloader.dataset.labeled.data_root': 'root'})
+    hashes = set()
+    for content in ('a', 'b'):
+        (tmp_path / place / 'l.txt').write_text(content)
+        hashes.add(load_grid(grid, ROOT).runs[0].data_hash)
+    assert len(hashes) == 2
+
+
 def test_a_grid_may_inherit_another_and_find_configs_from_the_root(
         write, tmp_path):
     write()

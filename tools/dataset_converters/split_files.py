@@ -12,6 +12,7 @@ import numpy as np
 from prcl_mmseg.compat.whole_files import write_together
 from prcl_mmseg.datasets.output_folder import refuse_inside
 from prcl_mmseg.datasets.split_list import SplitEntry, format_entry
+from prcl_mmseg.file_hash import sha256_of_file
 from prcl_mmseg.version import __version__
 
 MANIFEST = 'manifest.json'
@@ -138,7 +139,7 @@ def check_manifest(folder: str) -> List[str]:
         if not file.is_file():
             problems.append(f'{file} is in the manifest, but does not exist.')
             continue
-        if hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+        if sha256_of_file(file) != digest:
             problems.append(
                 f'{file} was changed after it was made: its sha256 is not '
                 f'that of {path} ({images} images). Restore it, or make the '

@@ -5,10 +5,12 @@ CONFIG = '''
 train_cfg = dict(max_iters=4, val_interval=2)
 default_hooks = dict(checkpoint=dict(save_best='mIoU'))
 train_dataloader = dict(dataset=dict(
-    labeled=dict(ann_file='labeled.txt', data_root={data!r}),
+    labeled=dict(ann_file='labeled.txt', data_root={data!r}, indices=3,
+                 label_map={{9: 1}}, pipeline=['train']),
     unlabeled=dict(ann_file='unlabeled.txt', data_root={data!r})))
 val_dataloader = dict(dataset=dict(ann_file='val.txt'))
-test_dataloader = dict(dataset=dict(ann_file='test.txt'))
+test_dataloader = dict(dataset=dict(
+    ann_file='test.txt', pipeline=['test'], split='test'))
 val_evaluator = dict(type='IoUMetric')
 test_evaluator = [dict(type='IoUMetric'), dict(type='OtherMetric')]
 quality = {quality}
@@ -81,7 +83,10 @@ with zipfile.ZipFile(checkpoint) as file:
     step = int(file.read('step'))
 score = cfg['quality'][step // 2 - 1] - 10 + cfg['randomness']['seed']
 if cfg['test_dataloader']['dataset']['ann_file'] != 'test.txt':
-    assert cfg['test_dataloader']['dataset']['ann_file'] == 'unlabeled.txt'
+    # Read as the labelled ones, but with the pipeline of the test.
+    assert cfg['test_dataloader']['dataset'] == dict(
+        ann_file='unlabeled.txt', label_map={9: 1}, pipeline=['test'],
+        data_root=cfg['train_dataloader']['dataset']['labeled']['data_root'])
     score = 33.0
 os.makedirs(os.path.join(work, 'now'))
 with open(os.path.join(work, 'now', 'now.json'), 'w') as file:

@@ -21,6 +21,7 @@ import prcl_mmseg  # noqa: E402, F401
 from experiments import (  # noqa: E402
     Executor, Grid, Run, Schedule, load_grid, load_rows, plot_rows,
     threads_per_run, write_report)
+from experiments.config_lists import missing_lists  # noqa: E402
 from experiments.rows import difference, load_row  # noqa: E402
 
 
@@ -97,6 +98,9 @@ def plan(runs: Sequence[Run], executor: Executor,
         changes = difference(row, run) if row else []
         begun = executor.state(run).resumable()
         state = f'goes on at iteration {begun}' if begun else 'to do'
+        lacking = missing_lists(run.config)
+        if lacking:
+            state = f'{state}; there is no {lacking[0]}'
         if changes:
             more = f' and {len(changes) - 3} more' if changes[3:] else ''
             state = (f'{state}; its result is of another experiment '

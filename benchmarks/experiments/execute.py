@@ -12,6 +12,7 @@ import torch
 
 from prcl_mmseg.version import __version__
 
+from .config_lists import leaf_dataset
 from .fingerprint import plain
 from .grid import Run
 from .process import Commands, locked
@@ -177,13 +178,20 @@ class _Execution:
         return dict(step=step, **scores, class_iou=classes)
 
     def _test_pseudo_labels(self, step: int) -> dict:
-        """Score what the model predicts for the unlabelled images."""
+        """Score what the model predicts for the unlabelled images.
+
+        Their masks are read as those of the labelled images are.
+        """
         cfg = copy.deepcopy(self.run.config)
-        unlabeled = cfg.train_dataloader.dataset.unlabeled
-        cfg.test_dataloader.dataset.update({
-            key: unlabeled[key]
-            for key in ('data_root', 'ann_file') if key in unlabeled
-        })
+        labeled, unlabeled = (
+            leaf_dataset(cfg.train_dataloader.dataset[part])
+            for part in ('labeled', 'unlabeled'))
+        tested = leaf_dataset(cfg.test_dataloader.dataset)
+        for source, keys in ((unlabeled, ('data_root', 'ann_file')),
+                             (tested, ('pipeline', ))):
+            labeled.update({key: source[key] for key in keys if key in source})
+        labeled.pop('indices', None)
+        cfg.test_dataloader.dataset = labeled
         path = self.folder / 'config_pseudo_labels.py'
         cfg.dump(path)
         return self._test('test_pseudo_labels', step, path)

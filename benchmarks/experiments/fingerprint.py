@@ -2,13 +2,9 @@
 """Whether two runs are the same experiment."""
 import hashlib
 import json
-import os.path as osp
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Iterator, List, Tuple
 
 from mmengine.config import Config
-
-from prcl_mmseg.engine.config_parts import config_dicts
-from prcl_mmseg.file_hash import sha256_of_file
 
 
 def plain(cfg: Config) -> dict:
@@ -30,20 +26,6 @@ def digest(value: Any) -> str:
     """A hash of a value in the types of JSON, as 16 hexadecimal digits."""
     text = json.dumps(value, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def list_digests(cfg: Config) -> Dict[str, str]:
-    """Hashes of the list files that a config names and that exist."""
-    digests = {}
-    for node in config_dicts(cfg._cfg_dict.to_dict()):
-        name = node.get('ann_file')
-        if isinstance(name, str) and name:
-            # Where data sets look for lists.
-            places = (osp.join(node.get('data_root') or '', name), name)
-            path = next(filter(osp.isfile, places), None)
-            if path is not None:
-                digests[path] = sha256_of_file(path)
-    return digests
 
 
 def changed_keys(old: dict, new: dict) -> List[str]:

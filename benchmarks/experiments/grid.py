@@ -2,21 +2,18 @@
 """What a grid file says, as a list of runs with resolved configs."""
 import copy
 import os.path as osp
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Dict, List, Sequence, Tuple
 
 from mmengine.config import Config
 
-from .fingerprint import digest, effective, list_digests, plain
+from prcl_mmseg.engine.config_options import merge_options
+from prcl_mmseg.engine.tool_config import open_config
 
-_KEYS = dict(
-    grid={'methods', 'splits', 'seeds', 'cfg_options', 'pseudo_labels'},
-    method={'config', 'cfg_options'},
-    split={'labeled', 'unlabeled', 'cfg_options'})
-_NAME = re.compile(r'[\w.-]+')
-
+from .config_lists import leaf_dataset, list_digests
+from .fingerprint import digest, effective, plain
+from .grid_check import check_content, check_run
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -136,8 +133,8 @@ def load_grid(path: str, root: str) -> Grid:
     if not osp.isfile(path):
         raise FileNotFoundError(f'grid {path!r} does not exist; the ready '
                                 'ones are below benchmarks/grids/')
-    content = Config.fromfile(path)._cfg_dict.to_dict()
-    _check(content, path)
+    content = open_config(path)._cfg_dict.to_dict()
+    check_content(content, path)
     name = osp.splitext(osp.basename(path))[0]
     bases = {
         method: _read_config(path, root, method, entry['config'])
@@ -145,91 +142,57 @@ def load_grid(path: str, root: str) -> Grid:
     }
     runs = [
         Run(name, method, split, seed,
-            _resolve(bases[method], content, method, split, seed),
+            _resolve(bases[method], content, path, method, split, seed),
             content.get('pseudo_labels', False))
         for seed in content['seeds'] for split in content['splits']
         for method in content['methods']
     ]
+    files: Dict[str, Run] = {}
     for run in runs:
-        _check_run(run, path)
+        other = files.setdefault(run.name, run)
+        if other is not run:
+            raise ValueError(f'{path!r}: the result of "{run.title}" and that '
+                             f'of "{other.title}" would be one file, '
+                             f'{run.name}.json; rename a method or a split')
     return Grid(name, list(content['methods']), list(content['splits']),
                 content['seeds'], runs)
-
-
-def _check_run(run: Run, path: str) -> None:
-    where = f'methods[{run.method!r}].config in {path!r}'
-    if 'max_iters' not in run.config.train_cfg:
-        raise ValueError(f'{where} has no train_cfg.max_iters; use a config '
-                         'that counts iterations')
-    if run.pseudo_labels and not run.config.train_dataloader.dataset.get(
-            'unlabeled'):
-        raise ValueError(
-            f'pseudo_labels in {path!r} is set, but {where} has no '
-            'train_dataloader.dataset.unlabeled to score; leave it out')
-
-
-def _check(content: dict, path: str) -> None:
-    _check_keys(content, 'grid', path, f'The grid {path!r}')
-    for kind in ('methods', 'splits'):
-        entries = content.get(kind)
-        if not isinstance(entries, dict) or not entries:
-            raise ValueError(f'{kind} in {path!r} must be a dict of at least '
-                             f'one entry by name, but is {entries!r}')
-        for name, entry in entries.items():
-            if not _NAME.fullmatch(str(name)):
-                raise ValueError(
-                    f'{kind} in {path!r} has the name {name!r}; names are '
-                    'made of letters, digits, "_", "-" and "."')
-            _check_keys(entry, kind[:-1], path, f'{kind}[{name!r}] in '
-                        f'{path!r}')
-    for name, entry in content['methods'].items():
-        if 'config' not in entry:
-            raise ValueError(f"methods[{name!r}] in {path!r} needs "
-                             "config='path of a config'")
-    seeds = content.get('seeds')
-    if not isinstance(seeds, (list, tuple)) or not seeds or \
-            not all(type(seed) is int for seed in seeds) or \
-            len(set(seeds)) < len(seeds):
-        raise ValueError(f'seeds in {path!r} must be a list of different '
-                         f'integers, but is {seeds!r}')
-
-
-def _check_keys(entry: Any, kind: str, path: str, where: str) -> None:
-    if not isinstance(entry, dict):
-        raise ValueError(f'{where} must be a dict, but is {entry!r}')
-    unknown = sorted(set(entry) - _KEYS[kind])
-    if unknown:
-        raise ValueError(f'{where} has the unknown key {unknown[0]!r}; a '
-                         f'{kind} has {", ".join(sorted(_KEYS[kind]))}')
 
 
 def _read_config(path: str, root: str, method: str, config: str) -> Config:
     places = [osp.dirname(osp.abspath(path)), root]
     for place in places:
         if osp.isfile(osp.join(place, config)):
-            return Config.fromfile(osp.join(place, config))
+            try:
+                return open_config(osp.join(place, config))
+            except ValueError as error:
+                raise ValueError(f'methods[{method!r}] in {path!r}: '
+                                 f'{error}') from error
     raise FileNotFoundError(
         f'methods[{method!r}].config in {path!r} is {config!r}, but there is '
         f'no such file below {" or ".join(map(str, places))}')
 
 
-def _resolve(base: Config, content: dict, method: str, split: str,
+def _resolve(base: Config, content: dict, path: str, method: str, split: str,
              seed: int) -> Config:
     cfg = Config(copy.deepcopy(base._cfg_dict))
-    for options in (content, content['splits'][split],
-                    content['methods'][method]):
-        cfg.merge_from_dict(options.get('cfg_options') or {})
+    for whose, entry in ((f'for methods[{method!r}]', content),
+                         (f'of splits[{split!r}]', content['splits'][split]),
+                         (f'of methods[{method!r}]',
+                          content['methods'][method])):
+        try:
+            merge_options(cfg, entry.get('cfg_options') or {})
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(
+                f'cfg_options {whose} in {path!r}: {error}') from error
+    check_run(cfg, content.get('pseudo_labels', False),
+              f'methods[{method!r}].config in {path!r}')
     for part, ann_file in _lists(content['splits'][split], seed):
         if not cfg.train_dataloader.dataset.get(part):
             raise ValueError(
                 f'splits[{split!r}] names a list of {part} images, but the '
                 f'config of the method {method!r} has no '
                 f'train_dataloader.dataset.{part} to read it')
-        dataset = cfg.train_dataloader.dataset[part]
-        # Wrappers such as ClassBalancedDataset read no list themselves.
-        while 'dataset' in dataset:
-            dataset = dataset.dataset
-        dataset.ann_file = ann_file
+        leaf_dataset(cfg.train_dataloader.dataset[part]).ann_file = ann_file
     cfg.merge_from_dict({'randomness.seed': seed})
     cfg.pop('work_dir', None)
     cfg.custom_hooks = [

@@ -35,12 +35,13 @@ def plot_rows(grid: Grid,
         raise ValueError(
             f'--methods {unknown[0]}: the grid {grid.name!r} has no such '
             f'method; it has {", ".join(grid.methods)}')
-    rows = [row for row in rows if row['status'] == 'done']
+    rows = [row for row in rows
+            if row['status'] == 'done' and _score(row) is not None]
     chosen = [method for method in methods or grid.methods
               if any(row['method'] == method for row in rows)]
     if not chosen:
-        raise ValueError(f'the grid {grid.name!r} has no result to draw; '
-                         'execute it first')
+        raise ValueError(f'the grid {grid.name!r} has no result with a test '
+                         'mIoU to draw; execute it first')
     splits = [split for split in grid.splits
               if any(row['split'] == split for row in rows)]
     figure, axes = plt.subplots(figsize=(7, 4.2), layout='constrained')
@@ -49,7 +50,7 @@ def plot_rows(grid: Grid,
         points = []
         for place, split in enumerate(splits):
             scores = [
-                row['test']['last']['mIoU'] for row in rows
+                _score(row) for row in rows
                 if (row['method'], row['split']) == (method, split)
             ]
             if scores:
@@ -66,3 +67,7 @@ def plot_rows(grid: Grid,
     # Else a file without a suffix would get one.
     figure.savefig(path, dpi=120, format=path.suffix[1:] or 'png')
     plt.close(figure)
+
+
+def _score(row: dict) -> Optional[float]:
+    return row['test']['last'].get('mIoU')

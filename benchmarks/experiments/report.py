@@ -39,8 +39,10 @@ def write_report(grid: Grid,
     """
     done = [row for row in rows if row['status'] == 'done']
     if not done:
-        raise ValueError(f'the grid {grid.name!r} has no result to report; '
-                         'execute it first')
+        left_out = (f'; {len(outdated)} are of an earlier config, or of '
+                    'other lists') if outdated else ''
+        raise ValueError(f'the grid {grid.name!r} has no result to report'
+                         f'{left_out}; execute it first')
     baseline = baseline or grid.methods[0]
     if baseline not in grid.methods:
         raise ValueError(
@@ -266,8 +268,8 @@ def _unfinished(rows: Sequence[dict], outdated: Sequence[dict],
         ]
     if outdated:
         lines += [
-            '', f'{len(outdated)} result(s) of an earlier config are left '
-            'out: ' + ', '.join(
+            '', f'{len(outdated)} result(s) of an earlier config, or of '
+            'other lists, are left out: ' + ', '.join(
                 f'{row["method"]}/{row["split"]}/{row["seed"]}'
                 for row in outdated) + '.'
         ]

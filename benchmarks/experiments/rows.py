@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, List, Optional, Tuple
 
+from .config_lists import missing_lists
 from .fingerprint import changed_keys, effective, plain
 from .grid import Grid, Run
 
@@ -37,7 +38,13 @@ def load_row(folder: Path, run: Run) -> Optional[dict]:
         return None
     try:
         row = json.loads(path.read_text(encoding='utf-8'))
-        row['status'], row['config_hash'], row['data_hash']
+        for name in ('method', 'split', 'seed', 'status', 'config_hash',
+                     'data_hash'):
+            row[name]
+        if row['status'] == 'done':
+            for name in ('test', 'val', 'versions', 'val_is_test'):
+                row[name]
+            row['test']['last']
     except (ValueError, KeyError, TypeError):
         raise ValueError(f'{path} is no result of a run; delete it to run '
                          'that experiment anew') from None
@@ -60,18 +67,20 @@ def load_rows(grid: Grid,
               folder: Path) -> Tuple[List[dict], List[dict], List[Run]]:
     """Read the rows of a grid.
 
-    Lists of images are not compared, so the data need not be there.
+    Lists of images are compared if they are there.
 
     Returns:
-        tuple: Rows of the grid as it is now, rows of runs whose config has
-        changed since, and runs without a row.
+        tuple: Rows of the grid as it is now, rows of runs whose config or
+        lists have changed since, and runs without a row.
     """
     current, outdated, missing = [], [], []
     for run in grid.runs:
         row = load_row(folder, run)
         if row is None:
             missing.append(run)
-        elif row['config_hash'] != run.config_hash:
+        elif row['config_hash'] != run.config_hash or (
+                row['data_hash'] != run.data_hash
+                and not missing_lists(run.config)):
             outdated.append(row)
         else:
             current.append(row)

@@ -25,8 +25,11 @@ class WorkDir:
         self.max_iters = config.train_cfg.max_iters
         self.val_interval = config.train_cfg.get('val_interval', 1)
         self.val_begin = config.train_cfg.get('val_begin', 1)
-        checkpoint = (config.get('default_hooks') or {}).get('checkpoint')
-        self.save_best = (checkpoint or {}).get('save_best')
+        hook = (config.get('default_hooks') or {}).get('checkpoint') or {}
+        self.save_best = hook.get('save_best')
+        rule = hook.get('rule') or (
+            'less' if 'loss' in str(self.save_best).lower() else 'greater')
+        self._best_of = min if rule == 'less' else max
 
     def validations(self) -> Dict[int, Scores]:
         """Scores of each validation by iteration; the later of two runs."""
@@ -99,7 +102,7 @@ class WorkDir:
             for step, values in self.validations().items()
             if self.save_best in values and (until is None or step <= until)
         }
-        return max(scores, key=scores.get) if scores else None
+        return self._best_of(scores, key=scores.get) if scores else None
 
     def resumable(self) -> Optional[int]:
         """The last iteration from which the training loses nothing.

@@ -80,7 +80,7 @@ def _may_begin(node: dict, name: str, path: str, depth: int,
     if depth == 0:
         return name in KNOWN
     # Whatever has a type says itself what it takes.
-    if 'type' in node or name in node or f'{path}.type' in options:
+    if 'type' in node or name in node or {path, f'{path}.type'} & set(options):
         return True
     # Beside parts that have a type, one without would be nothing.
     return not any(

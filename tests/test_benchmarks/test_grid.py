@@ -132,13 +132,41 @@ def test_a_grid_may_inherit_another_and_find_configs_from_the_root(
     (dict(seeds=[]), 'seeds in .* must be a list'),
     (dict(seeds=[1, 1]), 'different integers'),
     (dict(seeds=3), 'seeds in .* must be a list'),
-    (dict(pseudo_labels=True), 'dataset.unlabeled to score'),
+    (dict(pseudo_labels=True), 'no list with masks to score'),
+    (dict(methods={8: dict(config='a.py')}), 'the name 8'),
+    (dict(methods=dict(a=dict(config=['a.py']))), "needs config='path"),
+    (dict(splits=dict(s=dict(labeled=5))), r"splits\['s'\].labeled in .* 5"),
+    (dict(cfg_options='a=1'), "cfg_options must be .* is 'a=1'"),
+    (dict(cfg_options={'test_evaluator': None}), 'no test_evaluator'),
+    (dict(cfg_options={'default_hooks.checkpoint.save_best': ['mIoU']}),
+     r"save_best=\['mIoU'\]"),
+    (dict(cfg_options={'default_hooks.checkpoint.save_best': 'auto'}),
+     "save_best='auto'"),
+    (dict(cfg_options={'train_confg.max_iters': 3}),
+     r"for methods\['a'\] in .* did you mean 'train_cfg'"),
+    (dict(splits=dict(s=dict(cfg_options={'modell.rate': 3}))),
+     r"of splits\['s'\] in .* did you mean 'model'"),
+    (dict(methods=dict(a=dict(config='a.py', cfg_options={'modl.rate': 3}))),
+     r"of methods\['a'\] in .* did you mean 'model'"),
+    (dict(methods=dict(a=dict(config='a.py'), a_b=dict(config='a.py')),
+          splits=dict(b_c={}, c={})),
+     '"a_b, split c, seed 0" and that of "a, split b_c, seed 0"'),
     (dict(cfg_options=dict(train_cfg=dict(_delete_=True, max_epochs=3))),
      'no train_cfg.max_iters'),
 ])
 def test_bad_grids(write, settings, message):
     with pytest.raises(ValueError, match=message):
         load_grid(write(**settings), ROOT)
+
+
+@pytest.mark.parametrize('name, text, message', [
+    ('grid.py', 'methods = dict(', "config '.*grid.py': .*never closed"),
+    ('a.py', "_base_ = 'nowhere.py'", r"methods\['a'\] in .*nowhere.py")])
+def test_files_that_cannot_be_read(write, tmp_path, name, text, message):
+    path = write()
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_grid(path, ROOT)
 
 
 def test_missing_config(write):

@@ -37,6 +37,22 @@ def test_a_figure_is_written(tmp_path, name):
     assert matplotlib.image.imread(path, format='png').std() > 0
 
 
+@pytest.mark.parametrize('score', [None, 'absent'])
+def test_a_run_without_a_test_miou_is_left_out(tmp_path, monkeypatch, score):
+    drawn = {}
+    monkeypatch.setattr(
+        matplotlib.axes.Axes, 'errorbar', lambda self, x, y, spread, label,
+        **settings: drawn.update({label: y}))
+    row = make_row('plain', 'n6', 2, 40.0, 40.0)
+    row['test']['last']['mIoU'] = score
+    if score == 'absent':
+        del row['test']['last']['mIoU']
+    plot_rows(GRID, [*ROWS, row], tmp_path / 'figure.png')
+    assert drawn['plain'] == (40.5, 60.0)
+    with pytest.raises(ValueError, match='test mIoU to draw'):
+        plot_rows(GRID, [row], tmp_path / 'figure.png')
+
+
 def test_what_can_not_be_drawn_is_named(tmp_path):
     with pytest.raises(ValueError, match="--methods old: .*'toy'.*plain"):
         plot_rows(GRID, ROWS, tmp_path / 'figure.png', ['old'])

@@ -45,6 +45,21 @@ def test_a_whole_training(trained):
     assert state.validations()[4] == dict(mIoU=50)
 
 
+@pytest.mark.parametrize('settings', [
+    dict(rule='less'), dict(save_best='loss'), dict(save_best='val/loss_ce')])
+def test_the_least_may_be_the_best(tmp_path, settings):
+    config = CONFIG.copy()
+    config.default_hooks = dict(
+        checkpoint=dict(dict(save_best='mIoU'), **settings))
+    name = config.default_hooks.checkpoint.save_best
+    logs = tmp_path / 'a/vis_data'
+    logs.mkdir(parents=True)
+    (logs / 'scalars.json').write_text('\n'.join(
+        json.dumps({name: score, 'step': step})
+        for step, score in ((2, 30), (4, 20), (5, 50))))
+    assert WorkDir(tmp_path, config).best_step() == 4
+
+
 def test_nothing(tmp_path):
     assert WorkDir(tmp_path, CONFIG).resumable() is None
     assert WorkDir(tmp_path, CONFIG).rewind() == 0

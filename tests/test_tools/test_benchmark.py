@@ -39,7 +39,7 @@ def benchmark(tmp_path, monkeypatch):
 @pytest.fixture
 def grid(tmp_path):
     """A function that writes a grid and its configs and gives its path."""
-    for name in ('small0', 'small1', 'unlabeled'):
+    for name in ('small0', 'small1', 'unlabeled', 'val', 'test'):
         (tmp_path / f'{name}.txt').write_text('a.png a_mask.png\n')
 
     def write(extra: str = '', content: str = GRID) -> str:
@@ -188,7 +188,7 @@ def test_a_changed_config_runs_anew(benchmark, grid, row, capsys):
     benchmark.main(['report', changed])
     report = capsys.readouterr().out
     assert '1 of 2 runs are done' in report
-    assert 'earlier config are left out: plain/small/0.' in report
+    assert 'other lists, are left out: plain/small/0.' in report
     assert benchmark.main(['run', changed]) == 0
     printed = capsys.readouterr().out
     assert 'quality.1: 40 -> 45' in printed
@@ -207,6 +207,20 @@ def test_a_changed_list_runs_anew(benchmark, grid, capsys):
     benchmark.main(['run', path, '--dry-run'])
     assert '2 of 2 runs to execute' in (printed := capsys.readouterr().out)
     assert 'another experiment (the lists of images)' in printed
+    with pytest.raises(SystemExit):
+        benchmark.main(['report', path])
+    assert '2 are of an earlier config, or of' in capsys.readouterr().err
+    # Without the lists, nobody can tell.
+    Path('small0.txt').unlink()
+    benchmark.main(['report', path])
+    assert '2 of 2 runs are done' in capsys.readouterr().out
+
+
+def test_a_list_that_is_not_there_is_told(benchmark, grid, capsys):
+    path = grid("splits['small']['labeled'] = 'nowhere.txt'\n")
+    benchmark.main(['run', path, '--dry-run'])
+    printed = capsys.readouterr().out
+    assert re.search(r'seed 0: to do; there is no \S*/nowhere.txt\n', printed)
 
 
 def test_runs_side_by_side_share_the_cores(benchmark, grid, monkeypatch):
@@ -277,11 +291,18 @@ def test_wrong_arguments(benchmark, grid, capsys, arguments, message):
     assert message in capsys.readouterr().err
 
 
-def test_a_spoilt_row_is_named(benchmark, grid, capsys):
+@pytest.mark.parametrize('lacks', [
+    None, 'method', 'status', 'data_hash', 'test', 'versions', 'val_is_test'])
+@pytest.mark.parametrize('command', ['run', 'report'])
+def test_a_spoilt_row_is_named(benchmark, grid, capsys, lacks, command):
     path = grid()
-    folder = Path('benchmarks/results/grid')
-    folder.mkdir(parents=True)
-    (folder / 'plain_small_seed0.json').write_text('{')
+    file = Path('benchmarks/results/grid/plain_small_seed0.json')
+    file.parent.mkdir(parents=True)
+    row = dict(method='plain', split='small', seed=0, status='done',
+               config_hash='', data_hash='', test=dict(last={}), val={},
+               versions={}, val_is_test=False)
+    row.pop(lacks, None)
+    file.write_text(json.dumps(row) if lacks else '{')
     with pytest.raises(SystemExit):
-        benchmark.main(['run', path])
+        benchmark.main([command, path])
     assert 'plain_small_seed0.json is no result' in capsys.readouterr().err

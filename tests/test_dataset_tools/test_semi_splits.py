@@ -298,6 +298,42 @@ def test_extension_of_all_masks(run_tool, data, tmp_path):
     assert '21.jpg and ' in result.error and 'same mask' in result.error
 
 
+def test_extension_keeps_held_out_images_out(run_tool, data, tmp_path):
+    """Those that the list, of which the splits were made, does not name."""
+    out = tmp_path / 'out'
+    listed = [path.relative_to(data).as_posix()
+              for path in sorted((data / 'images').rglob('*.png'))
+              if int(path.stem) >= 8]
+    (tmp_path / 'train.txt').write_text('\n'.join(listed))
+    (tmp_path / 'config.py').write_text(f"""
+train_dataloader = dict(dataset=dict(
+    type='SplitSegDataset', data_root={str(data)!r}, img_suffix=None,
+    metainfo=dict(classes=list('abcde'), palette=[[i] * 3 for i in range(5)]),
+    data_prefix=dict(img_path='images', seg_map_path='masks'),
+    pipeline=[dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]))
+""")
+    source = ('--config', tmp_path / 'config.py', '--out', out)
+    result = run_tool(TOOL, 'make', *source, '--list', tmp_path / 'train.txt',
+                      '--val-count', '3')
+    assert not result.failed, result.error
+    before = images(out / 'labeled.txt')
+    shape = cv2.imread(str(data / 'images/21.png')).shape[:2]
+    cv2.imwrite(str(data / 'masks/21.png'), np.ones(shape))
+    result = run_tool(TOOL, 'extend', *source)
+    assert not result.failed, result.error
+    assert images(out / 'labeled.txt') == [*before, 'images/21.png']
+    assert set(listed) == {image for name in ('labeled', 'unlabeled', 'val')
+                           for image in images(out / f'{name}.txt')}
+
+
+def test_extension_reads_masks_as_before(run_tool, data, tmp_path):
+    make(run_tool, data, tmp_path / 'out', '--label-map', '3:1')
+    result = run_tool(TOOL, 'extend', '--data-root', data, '--out',
+                      tmp_path / 'out')
+    assert result.failed
+    assert "--label-map was ['3:1']" in result.error
+
+
 def test_missing_classes_and_images_are_told(run_tool, data, tmp_path):
     result = run_tool(TOOL, 'make', '--data-root', data, '--out',
                       tmp_path / 'out', '--val-count', '1')

@@ -17,7 +17,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -28,7 +28,7 @@ from mmengine.config import Config  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from mmseg.registry import DATASETS  # noqa: E402
 from split_files import (check_infos, check_manifest,  # noqa: E402
-                         write_splits)
+                         read_manifest, write_splits)
 from split_making import extend_split, make_split  # noqa: E402
 from split_source import (SplitSource, source_of_config,  # noqa: E402
                           source_of_folders)
@@ -183,19 +183,21 @@ def make(args: argparse.Namespace) -> None:
     lists, manifest = make_split(
         source, args.count, args.fraction, args.val_count, args.val_fraction,
         args.balance, args.seed, classes, args.min_pixels, args.workers, more)
-    path = write_splits(
-        args.out, lists, dict(source=describe_source(args), **manifest),
-        source.folders, args.overwrite)
+    told = describe_source(args, args.unlabeled_list)
+    path = write_splits(args.out, lists, dict(source=told, **manifest),
+                        source.folders, args.overwrite)
     report(path)
 
 
 def extend(args: argparse.Namespace) -> None:
+    check_same_source(args, read_manifest(Path(args.out)).get('source') or {})
     source, classes = open_source(args)
     lists, manifest = extend_split(source, Path(args.out), classes, args.only)
     report(write_splits(args.out, lists, manifest, source.folders, True))
 
 
-def describe_source(args: argparse.Namespace) -> Dict[str, Any]:
+def describe_source(args: argparse.Namespace,
+                    unlabeled_list: Optional[str]) -> Dict[str, Any]:
     told = dict(data_root=args.data_root, images=args.images,
                 masks=args.masks, img_suffix=args.img_suffix,
                 seg_map_suffix=args.seg_map_suffix, label_map=args.label_map,
@@ -204,7 +206,19 @@ def describe_source(args: argparse.Namespace) -> Dict[str, Any]:
     if args.config is not None:
         told = dict(config=args.config, dataset=args.dataset,
                     cfg_options=args.cfg_options, list=args.list)
-    return dict(told, unlabeled_list=args.unlabeled_list)
+    return dict(told, unlabeled_list=unlabeled_list)
+
+
+def check_same_source(args: argparse.Namespace, made: Dict[str, Any]) -> None:
+    """Images and masks must be found and read as when the lists were made."""
+    now = json.loads(json.dumps(describe_source(args, '')))
+    for name in sorted((set(now) & set(made)) - {
+            'config', 'cfg_options', 'data_root', 'list', 'unlabeled_list'}):
+        if now[name] != made[name]:
+            option = name.replace('_', '-')
+            raise ValueError(f'--{option} was {made[name]!r} when {args.out} '
+                             f'was made, and is {now[name]!r} now; give the '
+                             'same')
 
 
 def report(path: Path) -> None:

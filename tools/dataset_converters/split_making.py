@@ -124,8 +124,9 @@ def extend_split(
 ) -> Tuple[Dict[str, List[SplitEntry]], Dict[str, Any]]:
     """Label the unlabelled images that have a mask by now.
 
-    Images that are in no list yet become labelled or unlabelled, too. Val
-    remains.
+    Images that are in no list yet become labelled or unlabelled, too, but
+    only those of the list that the splits were made of, if there was one.
+    Val remains.
 
     Args:
         source (SplitSource): The images as they are now.
@@ -155,9 +156,13 @@ def extend_split(
         if name == 'labeled.txt' or (folder / name).is_file()
     }
     place = {entry.image: index for index, entry in enumerate(source.masked)}
-    unlabeled = {entry.image for entry in source.bare}.union(
-        place, _images(source, folder / 'unlabeled.txt')).difference(
-            *chosen.values())
+    found = {entry.image for entry in source.bare}.union(place)
+    made_of = (manifest.get('source') or {}).get('list')
+    if made_of:
+        # The others are held back, such as for a test.
+        found.intersection_update(_images(source, Path(made_of)))
+    unlabeled = found.union(_images(
+        source, folder / 'unlabeled.txt')).difference(*chosen.values())
     new = [image for image in place if image in unlabeled]
     if only is not None:
         listed = set(_images(source, Path(only)))
@@ -191,7 +196,9 @@ def extend_split(
 
 
 def _images(source: SplitSource, path: Path) -> List[str]:
-    return [entry.image for entry in source.read_images(str(path.resolve()))]
+    # Else it is looked for below the root.
+    place = path.resolve() if path.exists() else path
+    return [entry.image for entry in source.read_images(str(place))]
 
 
 def _found_classes(pixels: Iterable[np.ndarray]) -> List[str]:

@@ -2,7 +2,7 @@
 import logging
 import os.path as osp
 from numbers import Integral
-from typing import Any, Dict, List, Sequence, Set, Tuple, Union
+from typing import Any, Dict, List, Sequence, Tuple, Union
 
 from mmengine.logging import print_log
 from mmseg.registry import DATASETS
@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from .bad_files import BadFiles, unreadable_file
 from .data_check import empty_message
 from .image_area import keep_image_area, mark_image_area
+from .masks_beside_images import masks_among
 from .path_check import build_dataset
 from .pipeline_check import check_unlabeled_pipeline, leaf_datasets
 
@@ -53,8 +54,8 @@ class SemiSegDataset(Dataset):
     Raises:
         FileNotFoundError: If a list, folder or file of a part does not exist.
         ValueError: If the labelled set is empty, the counts are not two
-            positive integers, ``max_bad_files`` is no number from 0 on, or
-            the unlabelled pipeline needs masks.
+            positive integers, ``max_bad_files`` is no number from 0 on, the
+            unlabelled pipeline needs masks, or unlabelled files are masks.
         TypeError: If a part is neither a config nor a dataset.
 
     Example:
@@ -103,6 +104,8 @@ class SemiSegDataset(Dataset):
             raise ValueError(empty_message(self.labeled, f'{_KEY}.labeled'))
         if self.unlabeled is not None and len(self.unlabeled) == 0:
             self.unlabeled = None
+        if self.unlabeled is not None:
+            _refuse_masks(self.labeled, self.unlabeled)
         self._bad_files = BadFiles(
             sum(len(part) for part, _ in self.parts().values()),
             self.max_bad_files, f'{_KEY}.max_bad_files')
@@ -171,7 +174,10 @@ class SemiSegDataset(Dataset):
                        f'{len(self)} items.')
             print_log(message, logger='current', level=logging.WARNING)
             return
-        shared = _image_paths(self.labeled) & _image_paths(self.unlabeled)
+        labeled, unlabeled = (
+            set(map(osp.abspath, _image_paths(part)))
+            for part in (self.labeled, self.unlabeled))
+        shared = labeled & unlabeled
         print_log(
             f'SemiSegDataset: {len(self.labeled)} labelled and '
             f'{len(self.unlabeled)} unlabelled images ({len(shared)} in '
@@ -219,11 +225,21 @@ def _checked_sample(name: str, part: Dataset, index: int) -> Dict[str, Any]:
     return keep_image_area(sample) if name == 'unlabeled' else sample
 
 
-def _image_paths(dataset: Dataset) -> Set[str]:
+def _refuse_masks(labeled: Dataset, unlabeled: Dataset) -> None:
+    masks = masks_among(_image_paths(unlabeled), labeled)
+    if masks:
+        raise ValueError(
+            f'`{_KEY}.unlabeled` has {len(masks)} files that are masks, '
+            f'{masks[0]} for one. Set its `img_suffix` to the ending of the '
+            'images, or its `ann_file` to a list of images, as '
+            'tools/dataset_converters/semi_splits.py makes it.')
+
+
+def _image_paths(dataset: Dataset) -> List[str]:
     paths: List[str] = []
     for leaf in leaf_datasets(dataset):
         if hasattr(leaf, 'get_data_info'):
             infos = map(leaf.get_data_info, range(len(leaf)))
             paths.extend(info['img_path'] for info in infos
                          if 'img_path' in info)
-    return {osp.abspath(path) for path in paths}
+    return paths

@@ -104,7 +104,7 @@ class SplitSegDataset(BaseSegDataset):
             return [self.data_info(entry) for entry in entries]
         self._check_folder()
         return [
-            self._info(path, self._mask_path(SplitEntry(path), path))
+            self._info(path, self.mask_of(path))
             for path in self._scanned_paths()
         ]
 
@@ -197,6 +197,14 @@ class SplitSegDataset(BaseSegDataset):
         """
         img_path = self._image_path(entry.image)
         return self._info(img_path, self._mask_path(entry, img_path))
+
+    def mask_of(self, img_path: str) -> Optional[str]:
+        """Where the mask of an image is by its name, if it has one at all.
+
+        Args:
+            img_path (str): The image, below ``data_prefix['img_path']``.
+        """
+        return self._mask_path(SplitEntry(img_path), img_path)
 
     def _info(self, img_path: str, mask: Optional[str]) -> dict:
         info = dict(

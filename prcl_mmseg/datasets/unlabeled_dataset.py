@@ -89,14 +89,14 @@ class UnlabeledDataset(SplitSegDataset):
 
     def _without_excluded(self, paths: List[str]) -> List[str]:
         excluded = {
-            _identity(path)
+            file_identity(path)
             for name in self.exclude if name
             for path in self._listed_paths(
                 self._find_list(name, osp.join(self.data_root or '', name)))
         }
         if not excluded:
             return paths
-        kept = [path for path in paths if _identity(path) not in excluded]
+        kept = [path for path in paths if file_identity(path) not in excluded]
         print_log(
             f'{type(self).__name__}: {len(paths) - len(kept)} of '
             f'{len(paths)} images are left out, since '
@@ -130,7 +130,7 @@ class UnlabeledDataset(SplitSegDataset):
         return paths
 
 
-def _identity(path: str) -> Union[str, Tuple[int, int]]:
+def file_identity(path: str) -> Union[str, Tuple[int, int]]:
     """The same for all names of a file."""
     try:
         told = os.stat(path)

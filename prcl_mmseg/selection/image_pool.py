@@ -9,9 +9,11 @@ from mmengine.dataset import Compose
 from ..datasets import UnlabeledDataset
 from ..datasets.file_check import require_files
 from ..datasets.image_area import mark_image_area
+from ..datasets.masks_beside_images import masks_among
 from ..datasets.path_check import build_dataset
 from ..datasets.pipeline_check import (augmentations, leaf_datasets,
                                        maskless_pipeline)
+from ..datasets.unlabeled_dataset import file_identity
 
 _KEY = 'train_dataloader.dataset'
 
@@ -41,7 +43,7 @@ class ImagePool(NamedTuple):
         candidates (list[PoolImage]): Unlabelled ones, none of them twice.
         labeled (list[PoolImage]): Those that have labels.
         left_out (int): How many unlabelled images are no candidates, since
-            they have labels or are those of the validation.
+            they have labels, are those of the validation, or are masks.
         folders (list[str]): ``data_root`` of all data sets, and the folders
             of the masks.
         root (str, optional): What the paths in lists are relative to; None
@@ -110,12 +112,15 @@ def find_pool(cfg: Config, pipeline: list,
         raise ValueError(f'{told} holds no image')
     known = _images(labeled, pipeline)
     taken = {
-        osp.realpath(image.path)
+        file_identity(image.path)
         for image in known + (_images(val, pipeline) if val else [])
     }
+    paths = [image.path for image in images]
+    for part in filter(None, (labeled, val)):
+        taken.update(map(file_identity, masks_among(paths, part)))
     candidates = []
     for image in images:
-        place = osp.realpath(image.path)
+        place = file_identity(image.path)
         if place not in taken:
             taken.add(place)
             candidates.append(image)

@@ -53,6 +53,29 @@ def test_no_file_of_an_unlabeled_mask_is_read(stock, write_list, monkeypatch,
     ]
 
 
+@pytest.mark.parametrize('suffixes', [('.jpg', '.png'),
+                                      ('_rgb.png', '_ids.png')])
+def test_masks_among_the_unlabelled_images(stock, tmp_path, suffixes):
+    image, mask = suffixes
+    root = tmp_path / 'beside'
+    root.mkdir()
+    for name in 'abc':
+        for suffix in suffixes:
+            (root / f'{name}{suffix}').touch()
+    (root / 'one.txt').write_text(f'a{image}\n')
+    labeled = stock(
+        type='SplitSegDataset', data_root=str(root), ann_file='one.txt',
+        img_suffix=image, seg_map_suffix=mask,
+        data_prefix=dict(img_path='', seg_map_path=''))
+    unlabeled = stock(type='UnlabeledDataset', data_root=str(root),
+                      data_prefix=dict(img_path=''))
+    with pytest.raises(ValueError, match=rf'3 files that are masks, \S*a{mask}'
+                       ' for one. Set its `img_suffix`'):
+        SemiSegDataset(labeled, unlabeled)
+    dataset = SemiSegDataset(labeled, dict(unlabeled, img_suffix=image))
+    assert len(dataset.unlabeled) == 3
+
+
 def test_locked_masks_do_no_harm(stock, folder, write_list):
     one = write_list('a\n', 'one.txt')
     for name in 'bcd':

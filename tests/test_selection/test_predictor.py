@@ -94,6 +94,27 @@ def test_labelled_and_validation_images_are_no_candidates(folder):
             ] == ['a.png']
 
 
+def test_masks_are_no_candidates(folder):
+    """Those of the labelled images are, and those of the others would be."""
+    for name in ('a', 'b'):
+        (folder / f'images/{name}.png').rename(folder / f'masks/{name}.jpg')
+    (folder / 'masks/b.png').write_bytes((folder / 'masks/a.png').read_bytes())
+    (folder / 'labeled.txt').write_text('masks/a.jpg masks/a.png\n')
+    cfg = config(folder)
+    cfg.train_dataloader.dataset.labeled.data_prefix = dict(
+        img_path='masks', seg_map_path='masks')
+    pool = pool_of(cfg, folder=str(folder / 'masks'))
+    names = [os.path.basename(image.path) for image in pool.candidates]
+    assert names == ['b.jpg'] and pool.left_out == 4
+
+
+def test_a_hard_link_is_no_second_image(folder):
+    os.link(folder / 'images/b.png', folder / 'images/also_b.png')
+    pool = pool_of(config(folder), folder=str(folder / 'images'))
+    names = [os.path.basename(image.path) for image in pool.candidates]
+    assert names == ['also_b.png', 'd.png', 'my c.png']
+
+
 def test_a_folder_and_links(folder, tmp_path):
     more = tmp_path / 'more'
     more.mkdir()

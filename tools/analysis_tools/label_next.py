@@ -82,7 +82,7 @@ def prepare(args: argparse.Namespace, cfg: Config) -> tuple:
     pipeline, num_views = loading_pipeline(cfg, args.by == 'views')
     pool = find_pool(cfg, pipeline, args.images)
     if pool.left_out:
-        print(f'{pool.left_out} images are left out: they are labelled, '
+        print(f'{pool.left_out} files are left out: they are labelled, masks, '
               'those of the validation, or there twice')
     if args.count > len(pool.candidates):
         raise ValueError(f'--count {args.count}: only {len(pool.candidates)} '

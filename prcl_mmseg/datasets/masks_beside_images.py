@@ -1,0 +1,35 @@
+# Copyright (c) prcl_mmseg authors. All rights reserved.
+import os.path as osp
+from typing import Any, List, Sequence
+
+from .pipeline_check import leaf_datasets
+from .split_dataset import SplitSegDataset
+
+
+def masks_among(paths: Sequence[str], labeled: Any) -> List[str]:
+    """Those files that are no images but masks.
+
+    Args:
+        paths (Sequence[str]): Files that were found in a folder.
+        labeled (Dataset): Finds its masks by names, or lists them; a
+            dataset or a wrapper of datasets. Those that do not read lists
+            are not asked.
+
+    Returns:
+        list[str]: The masks that it has, or would have for the other files.
+    """
+    masks = set()
+    for leaf in leaf_datasets(labeled):
+        if not isinstance(leaf, SplitSegDataset):
+            continue
+        infos = map(leaf.get_data_info, range(len(leaf)))
+        masks.update(
+            osp.abspath(info['seg_map_path']) for info in infos
+            if info.get('seg_map_path'))
+        folder = leaf.data_prefix.get('img_path') or leaf.data_root or ''
+        for path in paths:
+            name = osp.relpath(path, folder or osp.curdir)
+            mask = leaf.mask_of(osp.join(folder, name))
+            if mask is not None and osp.abspath(mask) != osp.abspath(path):
+                masks.add(osp.abspath(mask))
+    return [path for path in paths if osp.abspath(path) in masks]

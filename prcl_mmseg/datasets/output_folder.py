@@ -3,19 +3,23 @@ import os.path as osp
 from typing import Iterable, List
 
 
-def check_output_folder(folder: str, sources: Iterable[str]) -> None:
+def check_output_folder(folder: str,
+                        sources: Iterable[str],
+                        option: str = '--out') -> None:
     """Refuse what is no folder, or lies inside the data of the user.
 
     Args:
-        folder (str): What ``--out`` names; need not exist.
+        folder (str): What the option names; need not exist.
         sources (Iterable[str]): Folders of the data.
+        option (str): Defaults to '--out'.
 
     Raises:
         ValueError: Names the folder.
     """
     if osp.lexists(folder) and not osp.isdir(folder):
-        raise ValueError(f'--out {str(folder)!r} is no folder; choose another')
-    refuse_inside(folder, sources)
+        raise ValueError(
+            f'{option} {str(folder)!r} is no folder; choose another')
+    refuse_inside(folder, sources, option=option)
 
 
 def separate_roots(roots: Iterable[str]) -> List[str]:
@@ -32,13 +36,15 @@ def separate_roots(roots: Iterable[str]) -> List[str]:
 
 def refuse_inside(folder: str,
                   sources: Iterable[str],
-                  cure: str = 'choose a folder outside') -> None:
+                  cure: str = 'choose a folder outside',
+                  option: str = '--out') -> None:
     """Refuse to write into the data of the user.
 
     Args:
-        folder (str): What ``--out`` names; need not exist.
+        folder (str): What the option names; need not exist.
         sources (Iterable[str]): Folders of the data.
         cure (str): What to do instead. Defaults to 'choose a folder outside'.
+        option (str): Defaults to '--out'.
 
     Raises:
         ValueError: If the folder is one of them, or lies below one.
@@ -47,5 +53,5 @@ def refuse_inside(folder: str,
     for source in sources:
         if target.startswith(osp.join(osp.realpath(source), '')):
             raise ValueError(
-                f'--out {str(folder)!r} lies inside the data '
+                f'{option} {str(folder)!r} lies inside the data '
                 f'{str(source)!r}, where nothing is written; {cure}')

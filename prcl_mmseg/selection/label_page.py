@@ -57,6 +57,7 @@ class PagePictures:
         self.palette = palette
         self.limits = limits
         self.classes = set()
+        self._drawn = set()
 
     def draw(self, number: int,
              prediction: ImagePrediction) -> Tuple[Dict[str, str], tuple]:
@@ -93,10 +94,17 @@ class PagePictures:
             sources[name] = f'{FOLDER}/{number:04d}_{name}.jpg'
             path = self.folder / sources[name]
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._drawn.add(path)
             write_image(
                 path, picture[..., ::-1].round().astype(np.uint8),
                 follow_links=False, settings=_QUALITY)
         return sources, size
+
+    def remove_others(self) -> None:
+        """Delete those of an earlier page, which may have had more."""
+        earlier = (self.folder / FOLDER).glob('[0-9]*_*.jpg')
+        for path in set(earlier) - self._drawn:
+            path.unlink()
 
     def _heat(self, doubt: np.ndarray) -> np.ndarray:
         low, high = self.limits
@@ -144,6 +152,7 @@ def write_page(title: str, summary: str, unit: str, cards: Sequence[Card],
         lines=escape(''.join(f'{card.line}\n' for card in cards)))
     path = pictures.folder / 'index.html'
     write_together({path: page.encode()})
+    pictures.remove_others()
     return path
 
 

@@ -103,6 +103,24 @@ def test_spoilt_data_is_named(roots, tmp_path, run_tool, spoil, message):
     assert result.failed and message in result.error
 
 
+@pytest.mark.parametrize('arguments, message', [
+    (['--classic', '0'], 'numbers from 1 to 3'),
+    (['--classic', '4'], 'numbers from 1 to 3'),
+    (['--blended', '4'], 'shares in (0, 1]'),
+    (['--lists', 'VOC2012/splits'], "--lists 'VOC2012/splits/voc' lies"),
+    (['--lists', 'old'], 'old/voc already holds train_aug.txt'),
+    (['--lists', 'old', '--classic', '2'], 'already holds')])
+def test_lists_are_checked_before_masks_are_written(
+        roots, tmp_path, run_tool, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'old/voc').mkdir(parents=True)
+    (tmp_path / 'old/voc/train_aug.txt').touch()
+    result = run_tool(TOOL, 'VOC2012', 'dataset', '--out', 'out', '--lists',
+                      'lists', *arguments)
+    assert result.failed and message in result.error
+    assert not (tmp_path / 'out').exists()
+
+
 @pytest.mark.parametrize('name', ['../../stolen', '/tmp/stolen', 'a/b', '..'])
 def test_nothing_is_written_outside(roots, tmp_path, run_tool, name):
     voc, sbd = roots

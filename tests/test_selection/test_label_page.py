@@ -113,6 +113,18 @@ def test_without_doubt_there_is_no_such_picture(tmp_path):
     assert 'value="doubt"' not in page.read_text()
 
 
+def test_pictures_of_an_earlier_page_are_deleted(tmp_path):
+    for count in (2, 1):
+        pictures = PagePictures(str(tmp_path), PALETTE, None)
+        drawn = [pictures.draw(number, prediction(doubt=False))
+                 for number in range(1, count + 1)]
+        cards = [Card('a', 'a', 'r', *each) for each in drawn]
+        (tmp_path / 'pictures/mine.jpg').touch()
+        write_page('t', 's', 'u', cards, pictures, ('x', 'y', 'z'))
+        kept = sorted(path.name for path in (tmp_path / 'pictures').iterdir())
+        assert len(kept) == 2 * count + 1 and 'mine.jpg' in kept
+
+
 # Unticks the first image, shows doubt by its key, and writes down what a
 # person would see.
 USE = """<script>

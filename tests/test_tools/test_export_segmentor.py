@@ -119,6 +119,22 @@ def test_names_what_is_missing(experiment, load_tool, capsys, monkeypatch):
     assert "'no.py' does not exist" in capsys.readouterr().err
 
 
+def test_a_checkpoint_of_another_network(experiment, load_tool, tmp_path,
+                                         monkeypatch):
+    tool = load_tool('model_converters/export_segmentor.py')
+    config = tmp_path / 'other.py'
+    config.write_text(f"_base_ = {experiment.config!r}\n"
+                      'model = dict(num_classes=5)\n')
+    out = tmp_path / 'out'
+    monkeypatch.setattr(
+        sys, 'argv', ['export', str(config), experiment.checkpoint, str(out)])
+    with pytest.raises(SystemExit, match='do not fit the network .*conv_seg'):
+        tool.main()
+    out.touch()
+    with pytest.raises(SystemExit):
+        tool.main()
+
+
 @pytest.mark.parametrize('kind', ['torchscript', 'onnx'])
 def test_formats_compute_the_same(experiment, exported, tmp_path, kind):
     missing = missing_packages(kind)

@@ -101,6 +101,24 @@ def test_browse(experiment, call_tool, tmp_path, capsys, labeling):
         'sheet_000.png']
 
 
+@pytest.mark.parametrize('arguments, message', [
+    (['--cfg-options', 'model.num_classes=5', '--checkpoint', '{checkpoint}'],
+     'has no fitting weights for .* of the teacher'),
+    (['--output-dir', '{folder}/images'],
+     '--output-dir .* lies inside the data')])
+def test_what_browse_refuses(experiment, call_tool, tmp_path, monkeypatch,
+                             arguments, message):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(experiment.folder.rglob('*'))
+    arguments = [argument.format(**experiment._asdict())
+                 for argument in arguments]
+    with pytest.raises(SystemExit, match=message):
+        call_tool('analysis_tools/browse_dataset.py', experiment.config,
+                  *arguments)
+    assert not list(tmp_path.iterdir())
+    assert sorted(experiment.folder.rglob('*')) == before
+
+
 def test_browsed_masks_belong_to_their_images(experiment, load_tool):
     """Strong augmentation without any transform shows what was put in."""
     tool = load_tool('analysis_tools/browse_dataset.py')

@@ -28,7 +28,11 @@ from mmengine.runner import load_checkpoint  # noqa: E402
 from mmseg.registry import DATASETS, MODELS  # noqa: E402
 from mmseg.utils import SampleList  # noqa: E402
 from torch import Tensor  # noqa: E402
+from torch.utils.data import Dataset  # noqa: E402
 
+from prcl_mmseg.datasets.output_folder import (  # noqa: E402
+    check_output_folder)
+from prcl_mmseg.datasets.pipeline_check import leaf_datasets  # noqa: E402
 from prcl_mmseg.engine.launch import adapt_to_run  # noqa: E402
 from prcl_mmseg.engine.tool_config import (  # noqa: E402
     OptionsAction, positive, read_config)
@@ -134,11 +138,35 @@ def draw_sheet(sheet: Columns, path: str) -> None:
 
 
 def build_model(cfg: Config, checkpoint: Optional[str]) -> SemiSegmentor:
-    """The model of the config; without a checkpoint its weights are random."""
-    model = MODELS.build(cfg.model)
+    """The model of the config; without a checkpoint its weights are random.
+
+    Raises:
+        ValueError: If whoever labels has not got all weights.
+    """
+    model = MODELS.build(cfg.model).eval()
     if checkpoint is not None:
         load_checkpoint(model, checkpoint, map_location='cpu')
-    return model.eval()
+        labeler = getattr(model.strategy, 'labeler', None)
+        role = model.predicting_role if labeler is None else labeler.network
+        with model.predicting_with(role):
+            model.check_loaded()
+    return model
+
+
+def folders_of(dataset: Dataset) -> List[str]:
+    """Folders of the images and masks."""
+    parts = [dataset]
+    if hasattr(dataset, 'parts'):
+        parts = [part for part, _ in dataset.parts().values()]
+    infos = [
+        leaf.get_data_info(index) for part in parts
+        for leaf in leaf_datasets(part) for index in range(len(leaf))
+    ]
+    return sorted({
+        osp.dirname(info[key]) or osp.curdir
+        for info in infos for key in ('img_path', 'seg_map_path')
+        if info.get(key)
+    })
 
 
 def main() -> None:
@@ -148,10 +176,15 @@ def main() -> None:
     if 'segmentor' not in cfg.model:
         sys.exit(f'{args.config} has no model.segmentor; for a plain model '
                  "use mmseg's own browse_dataset.py")
-    model = build_model(cfg, args.checkpoint)
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    try:
+        check_output_folder(args.output_dir, folders_of(dataset),
+                            '--output-dir')
+        model = build_model(cfg, args.checkpoint)
+    except ValueError as error:
+        sys.exit(f'error: {error}')
     np.random.seed(args.seed)
     torch.manual_seed(args.seed)
-    dataset = DATASETS.build(cfg.train_dataloader.dataset)
     palette = dataset.metainfo['palette']
     os.makedirs(args.output_dir, exist_ok=True)
     order = np.random.permutation(len(dataset))

@@ -46,21 +46,12 @@ def write_splits(folder: str,
             name cannot be written.
         FileExistsError: If a list exists and ``overwrite`` is False.
     """
-    refuse_inside(
-        folder, sources, 'choose a folder outside, such as splits/NAME: data '
-        'sets look for `ann_file` below the working directory, too')
+    check_split_folder(folder, list(lists), sources, overwrite)
     target = Path(folder)
     contents = {
         name: ''.join(f'{format_entry(entry)}\n' for entry in entries).encode()
         for name, entries in lists.items()
     }
-    existing = [
-        name for name in (*lists, MANIFEST) if osp.lexists(target / name)
-    ]
-    if existing and not overwrite:
-        raise FileExistsError(
-            f'{target} already holds {", ".join(existing)}. Choose another '
-            'output folder, or --overwrite to replace them.')
     manifest = dict(manifest, prcl_mmseg=__version__)
     told = manifest.pop('lists', {})
     manifest['lists'] = {
@@ -77,6 +68,35 @@ def write_splits(folder: str,
         for name, content in contents.items()
     })
     return target / MANIFEST
+
+
+def check_split_folder(folder: str,
+                       names: Sequence[str],
+                       sources: Sequence[str],
+                       overwrite: bool = False,
+                       option: str = '--out') -> None:
+    """Whether :func:`write_splits` may write lists of some names.
+
+    Args:
+        folder (str): Where to.
+        names (Sequence[str]): Of the lists.
+        sources (Sequence[str]): Folders of the data.
+        overwrite (bool): Whether existing lists may be replaced. Defaults to
+            False.
+        option (str): What names the folder. Defaults to '--out'.
+
+    Raises:
+        ValueError, FileExistsError: As :func:`write_splits`.
+    """
+    refuse_inside(
+        folder, sources, 'choose a folder outside, such as splits/NAME: data '
+        'sets look for `ann_file` below the working directory, too', option)
+    existing = [name for name in (*names, MANIFEST)
+                if osp.lexists(Path(folder) / name)]
+    if existing and not overwrite:
+        raise FileExistsError(
+            f'{folder} already holds {", ".join(existing)}. Choose another '
+            'output folder, or --overwrite to replace them.')
 
 
 def read_manifest(folder: Path) -> Dict[str, Any]:

@@ -12,8 +12,9 @@ the configs name them. Needs scipy, which reads SBD's .mat files.
 """
 import argparse
 import sys
+from fractions import Fraction
 from pathlib import Path
-from typing import List, Set
+from typing import Dict, List, Set
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -24,7 +25,7 @@ import numpy as np  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from mmengine.utils import track_iter_progress  # noqa: E402
 from PIL import Image  # noqa: E402
-from split_files import write_splits  # noqa: E402
+from split_files import check_split_folder, write_splits  # noqa: E402
 from split_making import make_split  # noqa: E402
 from split_source import source_of_config  # noqa: E402
 
@@ -123,23 +124,54 @@ def check_folders(args: argparse.Namespace) -> None:
                               '--out, or --overwrite')
 
 
+def check_lists(args: argparse.Namespace, num_train: int) -> None:
+    """Look before the conversion whether the lists can be written."""
+    for part in args.blended:
+        if not 0 < part <= 1:
+            raise ValueError(f'--blended {part}: give shares in (0, 1]')
+    for count in args.classic:
+        if not 1 <= count <= num_train:
+            raise ValueError(f'--classic {count}: give numbers from 1 to '
+                             f'{num_train}, the images of VOC\'s train.txt')
+    folders = {args.lists / LIST.parent: [LIST.name]}
+    for name in (*map(blended_name, args.blended),
+                 *(f'classic/{count}' for count in args.classic)):
+        folders[args.lists / name] = ['labeled.txt', 'unlabeled.txt']
+    for folder, names in folders.items():
+        check_split_folder(folder, names, [args.voc_root, args.sbd_root],
+                           args.overwrite, '--lists')
+
+
+def blended_name(part: Fraction) -> str:
+    return f'blended/{str(part).replace("/", "-")}'
+
+
 def train_aug(voc_train: List[str], voc_val: List[str],
               sbd: Set[str]) -> List[str]:
     """All images with masks of VOC or SBD that VOC doesn't validate on."""
     return sorted((set(voc_train) | sbd) - set(voc_val))
 
 
-def convert(args: argparse.Namespace, voc: List[str], sbd: Set[str]) -> None:
-    """Write a mask for every image that VOC or SBD has one of."""
-    target = args.out / FOLDER
-    target.mkdir(parents=True, exist_ok=True)
+def find_masks(args: argparse.Namespace, voc: List[str],
+               sbd: Set[str]) -> Dict[str, Path]:
+    """The mask of every image that VOC or SBD has one of, by id."""
     fine = set(voc) if args.fine == 'voc' else set(voc) - sbd
-    for name in track_iter_progress(sorted(set(voc) | sbd)):
-        source = args.voc_root / 'SegmentationClass' / f'{name}.png' \
-            if name in fine else args.sbd_root / 'cls' / f'{name}.mat'
-        if not source.is_file():
-            raise FileNotFoundError(f'{source} is listed, but does not exist; '
-                                    'unpack the archive again')
+    masks = {
+        name: args.voc_root / 'SegmentationClass' / f'{name}.png'
+        if name in fine else args.sbd_root / 'cls' / f'{name}.mat'
+        for name in sorted(set(voc) | sbd)
+    }
+    missing = [path for path in masks.values() if not path.is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f'{missing[0]} is listed, but does not exist, nor do '
+            f'{len(missing) - 1} others; unpack the archive again')
+    return masks
+
+
+def convert(masks: Dict[str, Path], target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for name, source in track_iter_progress(list(masks.items())):
         write_mask(source, target / f'{name}.png')
 
 
@@ -170,8 +202,7 @@ def make_splits(args: argparse.Namespace, images: List[str]) -> None:
     if args.blended:
         source = source_of(args.out / FOLDER, args.lists / LIST)
         for part in args.blended:
-            write(source, f'blended/{str(part).replace("/", "-")}',
-                  fraction=part)
+            write(source, blended_name(part), fraction=part)
     if args.classic:
         source = source_of(
             args.voc_root / 'SegmentationClass',
@@ -191,8 +222,10 @@ def main() -> None:
         train, val = read_ids(sets / 'train.txt'), read_ids(sets / 'val.txt')
         sbd = set(read_ids(args.sbd_root / 'train.txt'))
         sbd |= set(read_ids(args.sbd_root / 'val.txt'))
+        check_lists(args, len(train))
+        masks = find_masks(args, train + val, sbd)
         images = train_aug(train, val, sbd)
-        convert(args, train + val, sbd)
+        convert(masks, args.out / FOLDER)
         lists = {LIST.name: [SplitEntry(name) for name in images]}
         write_splits(
             args.lists / LIST.parent, lists,

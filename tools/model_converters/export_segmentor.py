@@ -59,6 +59,8 @@ def parse_args() -> argparse.Namespace:
     for path in (args.config, args.checkpoint):
         if not osp.isfile(path):
             parser.error(f'{path!r} does not exist')
+    if osp.lexists(args.out_dir) and not osp.isdir(args.out_dir):
+        parser.error(f'{args.out_dir!r} is no folder; choose another')
     for kind in args.format:
         missing = missing_packages(kind)
         if missing:
@@ -68,9 +70,20 @@ def parse_args() -> argparse.Namespace:
 
 
 def build_plain(cfg: Config, weights: dict) -> nn.Module:
-    """The plain segmentor with its weights, ready to predict."""
+    """The plain segmentor with its weights, ready to predict.
+
+    Raises:
+        ValueError: If the weights are of another network.
+    """
     model = MODELS.build(cfg.model)
-    model.load_state_dict(weights, strict=True)
+    try:
+        model.load_state_dict(weights, strict=True)
+    except RuntimeError as error:
+        lines = str(error).strip().splitlines()
+        raise ValueError(
+            'the weights do not fit the network of the config '
+            f'({" ".join(lines[-1].split())}); give the config that the '
+            'checkpoint was trained with') from error
     return model.eval()
 
 
@@ -104,9 +117,9 @@ def main() -> None:
         checkpoint = _load_checkpoint(args.checkpoint, map_location='cpu')
         weights = plain_weights(checkpoint.get('state_dict', {}), role)
         plain = plain_config(cfg, f'{stem}_test.txt')
+        model = build_plain(plain.cfg, weights)
     except ValueError as error:
         sys.exit(f'{args.config}, {args.checkpoint}: {error}')
-    model = build_plain(plain.cfg, weights)
     # The training crop, in whole patches where the network needs them.
     shape = tuple(args.shape or getattr(model.data_preprocessor, 'size', None)
                   or (512, 512))

@@ -35,6 +35,10 @@ contrast = {
 methods.update({
     'prcl_fixmatch': dict(
         config=file.format('fixmatch'), cfg_options=contrast),
+    'fixmatch_contrast_alone': dict(
+        config=file.format('fixmatch'),
+        cfg_options={**contrast, 'model.strategy.labeler.prototype_weight': 0.}
+    ),
     # The other views show the same pixels as the first strong one.
     'prcl_unimatch': dict(
         config=file.format('unimatch'),

@@ -372,13 +372,15 @@ def test_check_names_every_problem(run_tool, data, tmp_path):
         file.write(f'{first}\nimages/gone.png\tmasks/gone.png\n')
     with open(out / 'unlabeled.txt', 'a') as file:
         file.write(f'images/../{labeled[0]}\tNone\n{labeled[1]}\tNone\n'
-                   f'images/../{labeled[1]}\tNone\n')
+                   f'images/../{labeled[1]}\tNone\n'
+                   f'{labeled[0].replace("images", "masks")}\tNone\n')
     result = run_tool(TOOL, 'check', out, '--data-root', data)
     assert result.failed
     for part in ('labeled.txt was changed', 'unlabeled.txt was changed',
                  '1 of 5 images missing', 'images/gone.png',
                  '1 of 5 masks missing', 'listed more than once',
-                 'share 2 image(s)', 'note: ', 'val.txt share 1 image(s)'):
+                 'share 2 image(s)', 'note: ', 'val.txt share 1 image(s)',
+                 'are masks and no images'):
         assert part in result.out, (part, result.out)
 
 

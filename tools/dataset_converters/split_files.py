@@ -179,8 +179,8 @@ def check_infos(infos: Dict[str, List[dict]],
 
     Returns:
         dict[str, list[str]]: ``problems`` (missing files, images listed
-        twice, images of another role that are also in val or test) and
-        ``notes`` (images both labelled and unlabelled).
+        twice, images of another role that are also in val or test, masks
+        instead of images) and ``notes`` (images both labelled and unlabelled).
     """
     names = {**{role: role for role in infos}, **(names or {})}
     problems, notes = [], []
@@ -203,6 +203,15 @@ def check_infos(infos: Dict[str, List[dict]],
                     f'{names[role]}: {len(missing)} of {len(part)} {kind} '
                     f'missing: {_some(missing)}. Correct the list, the data '
                     'root or the suffixes.')
+    masks = {
+        osp.realpath(info['seg_map_path']) for part in infos.values()
+        for info in part if info.get('seg_map_path')
+    }
+    for role, paths in images.items():
+        wrong = sorted(paths & masks)
+        if wrong:
+            problems.append(f'{names[role]}: {_some(wrong)} are masks and no '
+                            'images. Take them out.')
     roles = list(infos)
     for index, one in enumerate(roles):
         for other in roles[index + 1:]:

@@ -41,9 +41,10 @@ def read_scalars(work_dir: Path) -> Dict[str, Series]:
         rows = list(_rows(file))
         if not rows:
             continue
-        start = min(row['step'] for row in rows)
+        # A validation that was cut off is taken again, its iteration not.
+        kept = min(row['step'] - ('iter' in row) for row in rows)
         for known in points.values():
-            for step in [step for step in known if step >= start]:
+            for step in [step for step in known if step > kept]:
                 del known[step]
         for row in rows:
             # Without an iteration, times are those of a validation.

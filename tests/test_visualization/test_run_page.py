@@ -63,6 +63,16 @@ def test_later_files_replace_what_was_done_again(work_dir):
         'IoU % student': {'a/b': 8.0}}
 
 
+def test_a_validation_that_is_taken_again_replaces_no_iteration(tmp_path):
+    write(tmp_path, '20260101_000000', [
+        dict(iter=step, step=step, loss=step) for step in (100, 200)])
+    write(tmp_path, '20260101_010000', [
+        dict(mIoU=20.0, step=200), dict(iter=300, step=300, loss=300)])
+    scalars = read_scalars(tmp_path)
+    assert scalars['loss'].steps == [100, 200, 300]
+    assert scalars['mIoU'] == Series([200], [20.0])
+
+
 def test_one_network_has_one_column_of_class_scores():
     scalars = {'IoU/sky': Series([1, 2], [3.0, 4.0]), 'mIoU': Series([1], [3])}
     assert class_table(scalars) == {'IoU %': {'sky': 4.0}}

@@ -19,7 +19,8 @@ class Labeler:
             UniMatch V1. In evaluation mode and a pass of its own, where the
             published codes label in the training pass. Defaults to 'teacher'.
         prototype_weight (float): Weight with which the prototypes of a
-            contrast join the classifier, see :func:`fuse_logits`. Defaults
+            contrast join the classifier, see :func:`fuse_logits`; for a
+            teacher, since a student confirms its own mistakes by it. Defaults
             to 0: they don't.
         prototypes (str): Name of the term that has them.
             Defaults to 'contrast'.

@@ -186,6 +186,8 @@ class _Execution:
         labeled, unlabeled = (
             leaf_dataset(cfg.train_dataloader.dataset[part])
             for part in ('labeled', 'unlabeled'))
+        while 'datasets' in labeled:
+            labeled = leaf_dataset(labeled['datasets'][0])
         tested = leaf_dataset(cfg.test_dataloader.dataset)
         for source, keys in ((unlabeled, ('data_root', 'ann_file')),
                              (tested, ('pipeline', ))):

@@ -184,8 +184,6 @@ def _resolve(base: Config, content: dict, path: str, method: str, split: str,
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(
                 f'cfg_options {whose} in {path!r}: {error}') from error
-    check_run(cfg, content.get('pseudo_labels', False),
-              f'methods[{method!r}].config in {path!r}')
     for part, ann_file in _lists(content['splits'][split], seed):
         if not cfg.train_dataloader.dataset.get(part):
             raise ValueError(
@@ -193,6 +191,8 @@ def _resolve(base: Config, content: dict, path: str, method: str, split: str,
                 f'config of the method {method!r} has no '
                 f'train_dataloader.dataset.{part} to read it')
         leaf_dataset(cfg.train_dataloader.dataset[part]).ann_file = ann_file
+    check_run(cfg, content.get('pseudo_labels', False),
+              f'methods[{method!r}].config in {path!r}')
     cfg.merge_from_dict({'randomness.seed': seed})
     cfg.pop('work_dir', None)
     cfg.custom_hooks = [

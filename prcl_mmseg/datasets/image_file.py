@@ -22,8 +22,12 @@ def write_image(path: Union[str, Path],
         settings (Sequence[int]): Of the format, see ``cv2.imencode``.
 
     Raises:
-        OSError: If the file can't be written.
+        OSError: If the file can't be written, or its format can't hold the
+            image.
     """
-    _, data = cv2.imencode(Path(path).suffix, image, settings)
+    encoded, data = cv2.imencode(Path(path).suffix, image, settings)
+    if not encoded:
+        raise OSError(f'{path} can hold no image of {image.dtype} and shape '
+                      f'{image.shape}')
     with whole_file(path, follow_links=follow_links) as file:
         file.write(data.tobytes())

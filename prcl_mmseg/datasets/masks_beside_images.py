@@ -22,10 +22,17 @@ def masks_among(paths: Sequence[str], labeled: Any) -> List[str]:
     for leaf in leaf_datasets(labeled):
         if not isinstance(leaf, SplitSegDataset):
             continue
-        infos = map(leaf.get_data_info, range(len(leaf)))
-        masks.update(
-            osp.abspath(info['seg_map_path']) for info in infos
-            if info.get('seg_map_path'))
+        listed = {
+            osp.abspath(info['seg_map_path']): info['img_path']
+            for info in map(leaf.get_data_info, range(len(leaf)))
+            if info.get('seg_map_path')
+        }
+        masks.update(listed)
+        # Where its list names the masks, their names may follow no rule.
+        if not any(
+                osp.abspath(leaf.mask_of(image) or '') == mask
+                for mask, image in listed.items()):
+            continue
         folder = leaf.data_prefix.get('img_path') or leaf.data_root or ''
         for path in paths:
             name = osp.relpath(path, folder or osp.curdir)

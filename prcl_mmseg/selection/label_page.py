@@ -1,5 +1,6 @@
 # Copyright (c) prcl_mmseg authors. All rights reserved.
 """One static page of the images to label next."""
+import re
 from html import escape
 from pathlib import Path
 from string import Template
@@ -19,6 +20,7 @@ from .predictor import ImagePrediction
 
 FOLDER = 'pictures'
 _MAX_SIDE = 640
+_OWN_NAME = re.compile(r'\d{4,}_(image|prediction|doubt)\.jpg')
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 85]
 
 
@@ -102,9 +104,9 @@ class PagePictures:
 
     def remove_others(self) -> None:
         """Delete those of an earlier page, which may have had more."""
-        earlier = (self.folder / FOLDER).glob('[0-9]*_*.jpg')
-        for path in set(earlier) - self._drawn:
-            path.unlink()
+        for path in set((self.folder / FOLDER).glob('*.jpg')) - self._drawn:
+            if _OWN_NAME.fullmatch(path.name):
+                path.unlink()
 
     def _heat(self, doubt: np.ndarray) -> np.ndarray:
         low, high = self.limits

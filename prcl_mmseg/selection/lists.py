@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
 from ..compat.whole_files import write_together
-from ..datasets.output_folder import check_output_folder, separate_roots
+from ..datasets.output_folder import (check_output_folder, refuse_inside,
+                                      separate_roots)
 from ..datasets.split_list import SplitEntry, format_entry
 from .image_pool import ImagePool
+from .label_page import FOLDER as PICTURES
 
 FILES = ('label_next.txt', 'unlabeled.txt', 'scores.csv', 'index.html')
 
@@ -29,7 +31,9 @@ def check_folder(folder: str, pool: ImagePool, overwrite: bool) -> None:
     sources = {osp.dirname(image.path)
                for image in pool.candidates + pool.labeled}
     sources.update(separate_roots(pool.folders))
-    check_output_folder(folder, sorted(sources - {''}))
+    sources = sorted(sources - {''})
+    check_output_folder(folder, sources)
+    refuse_inside(osp.join(folder, PICTURES), sources)
     existing = [name for name in FILES if osp.lexists(osp.join(folder, name))]
     if existing and not overwrite:
         raise FileExistsError(

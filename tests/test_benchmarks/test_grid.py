@@ -83,6 +83,14 @@ def test_what_is_switched_off_does_not_make_another_run(write):
     assert len(set(hashes)) == 3
 
 
+def test_the_list_to_score_may_come_from_the_split(write):
+    folder = {'train_dataloader.dataset.unlabeled': dict(type='A')}
+    grid = dict(pseudo_labels=True, cfg_options=folder)
+    load_grid(write(splits=dict(s=dict(unlabeled='u.txt')), **grid), ROOT)
+    with pytest.raises(ValueError, match='no list with masks'):
+        load_grid(write(**grid), ROOT)
+
+
 def test_a_wrapper_reads_no_list_itself(write):
     wrapped = dict(
         _delete_=True, type='RepeatDataset', times=2,

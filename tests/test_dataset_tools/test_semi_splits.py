@@ -322,6 +322,11 @@ train_dataloader = dict(dataset=dict(
     result = run_tool(TOOL, 'extend', *source)
     assert not result.failed, result.error
     assert images(out / 'labeled.txt') == [*before, 'images/21.png']
+    (tmp_path / 'train.txt').rename(tmp_path / 'moved.txt')
+    assert 'give it by --list' in run_tool(TOOL, 'extend', *source).error
+    result = run_tool(TOOL, 'extend', *source, '--list',
+                      tmp_path / 'moved.txt')
+    assert 'no unlabelled image' in result.error
     assert set(listed) == {image for name in ('labeled', 'unlabeled', 'val')
                            for image in images(out / f'{name}.txt')}
 
@@ -332,6 +337,17 @@ def test_extension_reads_masks_as_before(run_tool, data, tmp_path):
                       tmp_path / 'out')
     assert result.failed
     assert "--label-map was ['3:1']" in result.error
+    result = run_tool(TOOL, 'extend', '--data-root', data, '--images',
+                      './images/', '--label-map', '3:1', '--out',
+                      tmp_path / 'out')
+    assert 'no unlabelled image' in result.error
+    # voc_sbd.py tells its source in words.
+    manifest = tmp_path / 'out/manifest.json'
+    told = dict(json.loads(manifest.read_text()), source='VOC and SBD')
+    manifest.write_text(json.dumps(told))
+    result = run_tool(TOOL, 'extend', '--data-root', data, '--out',
+                      tmp_path / 'out')
+    assert 'no unlabelled image' in result.error
 
 
 def test_missing_classes_and_images_are_told(run_tool, data, tmp_path):

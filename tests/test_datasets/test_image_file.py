@@ -28,6 +28,12 @@ def test_a_link_stays_or_is_replaced(tmp_path):
     assert not cv2.imread(str(tmp_path / 'file.png')).any()
 
 
+def test_an_image_that_is_too_large_for_its_format(tmp_path):
+    with pytest.raises(OSError, match=r'a.jpg can hold .* \(1, 70000\)'):
+        write_image(tmp_path / 'a.jpg', np.zeros((1, 70000), np.uint8))
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.skipif(not os.path.exists('/dev/full'), reason='no /dev/full')
 def test_a_full_disk_is_an_error(tmp_path):
     (tmp_path / 'a.png').symlink_to('/dev/full')

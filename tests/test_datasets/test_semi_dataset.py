@@ -76,6 +76,24 @@ def test_masks_among_the_unlabelled_images(stock, tmp_path, suffixes):
     assert len(dataset.unlabeled) == 3
 
 
+def test_listed_masks_follow_no_rule(stock, tmp_path):
+    """The photograph a.png is no mask of a.jpg, but l.png is one."""
+    root = tmp_path / 'listed'
+    (root / 'pool').mkdir(parents=True)
+    for name in ('x.jpg', 'l.png', 'pool/a.jpg', 'pool/a.png'):
+        (root / name).touch()
+    (root / 'one.txt').write_text('x.jpg l.png\n')
+    labeled = stock(
+        type='SplitSegDataset', data_root=str(root), ann_file='one.txt',
+        data_prefix=dict(img_path='', seg_map_path=''))
+    unlabeled = stock(type='UnlabeledDataset', data_root=str(root),
+                      data_prefix=dict(img_path='pool'))
+    assert len(SemiSegDataset(labeled, unlabeled).unlabeled) == 2
+    with pytest.raises(ValueError, match=r'1 files that are masks, \S*l.png'):
+        SemiSegDataset(labeled, dict(unlabeled, data_prefix=dict(
+            img_path='')))
+
+
 def test_locked_masks_do_no_harm(stock, folder, write_list):
     one = write_list('a\n', 'one.txt')
     for name in 'bcd':

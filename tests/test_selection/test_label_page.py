@@ -119,10 +119,12 @@ def test_pictures_of_an_earlier_page_are_deleted(tmp_path):
         drawn = [pictures.draw(number, prediction(doubt=False))
                  for number in range(1, count + 1)]
         cards = [Card('a', 'a', 'r', *each) for each in drawn]
-        (tmp_path / 'pictures/mine.jpg').touch()
+        for mine in ('mine.jpg', '2023_trip.jpg'):
+            (tmp_path / f'pictures/{mine}').touch()
         write_page('t', 's', 'u', cards, pictures, ('x', 'y', 'z'))
         kept = sorted(path.name for path in (tmp_path / 'pictures').iterdir())
-        assert len(kept) == 2 * count + 1 and 'mine.jpg' in kept
+        assert len(kept) == 2 * count + 2
+        assert {'mine.jpg', '2023_trip.jpg'} < set(kept)
 
 
 # Unticks the first image, shows doubt by its key, and writes down what a

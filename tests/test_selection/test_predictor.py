@@ -115,6 +115,15 @@ def test_a_hard_link_is_no_second_image(folder):
     assert names == ['also_b.png', 'd.png', 'my c.png']
 
 
+def test_pictures_of_the_page_do_not_go_into_the_data(folder):
+    (folder / 'images').rename(folder.parent / 'pictures')
+    (folder / 'labeled.txt').write_text('masks/a.png masks/v.png\n')
+    (folder / 'val.txt').write_text('masks/a.png masks/v.png\n')
+    pool = pool_of(config(folder), folder=str(folder.parent / 'pictures'))
+    with pytest.raises(ValueError, match='pictures.* lies inside the data'):
+        check_folder(str(folder.parent), pool, overwrite=True)
+
+
 def test_a_folder_and_links(folder, tmp_path):
     more = tmp_path / 'more'
     more.mkdir()

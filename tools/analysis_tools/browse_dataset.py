@@ -160,7 +160,8 @@ def folders_of(dataset: Dataset) -> List[str]:
         parts = [part for part, _ in dataset.parts().values()]
     infos = [
         leaf.get_data_info(index) for part in parts
-        for leaf in leaf_datasets(part) for index in range(len(leaf))
+        for leaf in leaf_datasets(part) if hasattr(leaf, 'get_data_info')
+        for index in range(len(leaf))
     ]
     return sorted({
         osp.dirname(info[key]) or osp.curdir

@@ -15,6 +15,7 @@ r"""Make, extend and check splits: labelled, unlabelled and val.
 """
 import argparse
 import json
+import os.path as osp
 import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
@@ -190,9 +191,18 @@ def make(args: argparse.Namespace) -> None:
 
 
 def extend(args: argparse.Namespace) -> None:
-    check_same_source(args, read_manifest(Path(args.out)).get('source') or {})
+    made = read_manifest(Path(args.out)).get('source')
+    # voc_sbd.py tells it in words.
+    made = made if isinstance(made, dict) else {}
+    check_same_source(args, made)
     source, classes = open_source(args)
-    lists, manifest = extend_split(source, Path(args.out), classes, args.only)
+    made_of = args.list or made.get('list')
+    if made_of and not any(map(osp.isfile, (
+            made_of, osp.join(source.root, made_of)))):
+        raise ValueError(f'{args.out} was made of the list {made_of}, which '
+                         'does not exist here; give it by --list')
+    lists, manifest = extend_split(source, Path(args.out), classes, args.only,
+                                   made_of)
     report(write_splits(args.out, lists, manifest, source.folders, True))
 
 
@@ -211,10 +221,15 @@ def describe_source(args: argparse.Namespace,
 
 def check_same_source(args: argparse.Namespace, made: Dict[str, Any]) -> None:
     """Images and masks must be found and read as when the lists were made."""
-    now = json.loads(json.dumps(describe_source(args, '')))
+    now = describe_source(args, '')
     for name in sorted((set(now) & set(made)) - {
             'config', 'cfg_options', 'data_root', 'list', 'unlabeled_list'}):
-        if now[name] != made[name]:
+        same = now[name] == made[name]
+        if name in ('images', 'masks'):
+            same = osp.normpath(now[name]) == osp.normpath(made[name])
+        if name == 'label_map':
+            same = sorted(now[name]) == sorted(made[name])
+        if not same:
             option = name.replace('_', '-')
             raise ValueError(f'--{option} was {made[name]!r} when {args.out} '
                              f'was made, and is {now[name]!r} now; give the '

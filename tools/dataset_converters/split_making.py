@@ -120,7 +120,8 @@ def extend_split(
     source: SplitSource,
     folder: Path,
     classes: Sequence[str] = (),
-    only: Optional[str] = None
+    only: Optional[str] = None,
+    made_of: Optional[str] = None
 ) -> Tuple[Dict[str, List[SplitEntry]], Dict[str, Any]]:
     """Label the unlabelled images that have a mask by now.
 
@@ -135,6 +136,8 @@ def extend_split(
             numbers found in the masks.
         only (str, optional): List of the images that may become labelled.
             Defaults to None, all; needed where masks were held back.
+        made_of (str, optional): List of the images that the splits were made
+            of. Defaults to None, all of the source.
 
     Returns:
         tuple[dict, dict]: As :func:`make_split`.
@@ -157,7 +160,6 @@ def extend_split(
     }
     place = {entry.image: index for index, entry in enumerate(source.masked)}
     found = {entry.image for entry in source.bare}.union(place)
-    made_of = (manifest.get('source') or {}).get('list')
     if made_of:
         # The others are held back, such as for a test.
         found.intersection_update(_images(source, Path(made_of)))

@@ -203,6 +203,7 @@ def source_of_folders(root: str,
     Raises:
         FileNotFoundError: If a folder does not exist or there is no mask.
     """
+    images, masks = map(osp.normpath, (images, masks))
     found = UnlabeledDataset(
         data_root=root,
         data_prefix=dict(img_path=images),

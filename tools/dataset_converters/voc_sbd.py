@@ -163,9 +163,9 @@ def find_masks(args: argparse.Namespace, voc: List[str],
     }
     missing = [path for path in masks.values() if not path.is_file()]
     if missing:
-        raise FileNotFoundError(
-            f'{missing[0]} is listed, but does not exist, nor do '
-            f'{len(missing) - 1} others; unpack the archive again')
+        more = f', nor do {len(missing) - 1} others' if missing[1:] else ''
+        raise FileNotFoundError(f'{missing[0]} is listed, but does not exist'
+                                f'{more}; unpack the archive again')
     return masks
 
 

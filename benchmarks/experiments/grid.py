@@ -15,6 +15,7 @@ from .config_lists import leaf_dataset, list_digests
 from .fingerprint import digest, effective, plain
 from .grid_check import check_content, check_run
 
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """One training of a grid, and how it is scored.

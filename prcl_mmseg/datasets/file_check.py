@@ -160,7 +160,7 @@ def shared_files(
             by_look.setdefault(look, []).append(path)
     alike = [path for path, look in some.items()
              if path not in others and look in by_look]
-    content: Dict[bytes, str] = {}
+    content: Dict[str, str] = {}
     for look in {some[path] for path in alike}:
         content.update({sha256_of_file(path): path for path in by_look[look]})
     for path in alike:

@@ -19,6 +19,7 @@ def masks_among(paths: Sequence[str], labeled: Any) -> List[str]:
         list[str]: The masks that it has, or would have for the other files.
     """
     masks = set()
+    places = {path: osp.abspath(path) for path in paths}
     for leaf in leaf_datasets(labeled):
         if not isinstance(leaf, SplitSegDataset):
             continue
@@ -34,9 +35,10 @@ def masks_among(paths: Sequence[str], labeled: Any) -> List[str]:
                 for mask, image in listed.items()):
             continue
         folder = leaf.data_prefix.get('img_path') or leaf.data_root or ''
-        for path in paths:
+        for path, place in places.items():
             name = osp.relpath(path, folder or osp.curdir)
-            mask = leaf.mask_of(osp.join(folder, name))
-            if mask is not None and osp.abspath(mask) != osp.abspath(path):
-                masks.add(osp.abspath(mask))
-    return [path for path in paths if osp.abspath(path) in masks]
+            # There are masks by names, so each file has a place for one.
+            mask = osp.abspath(leaf.mask_of(osp.join(folder, name)))
+            if mask != place:
+                masks.add(mask)
+    return [path for path in paths if places[path] in masks]

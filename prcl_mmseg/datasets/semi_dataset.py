@@ -104,13 +104,15 @@ class SemiSegDataset(Dataset):
             raise ValueError(empty_message(self.labeled, f'{_KEY}.labeled'))
         if self.unlabeled is not None and len(self.unlabeled) == 0:
             self.unlabeled = None
+        unlabeled = []
         if self.unlabeled is not None:
-            _refuse_masks(self.labeled, self.unlabeled)
+            unlabeled = _image_paths(self.unlabeled)
+            _refuse_masks(self.labeled, unlabeled)
         self._bad_files = BadFiles(
             sum(len(part) for part, _ in self.parts().values()),
             self.max_bad_files, f'{_KEY}.max_bad_files')
         self._fully_initialized = True
-        self._log_sizes()
+        self._log_sizes(unlabeled)
 
     def __len__(self) -> int:
         """The number of items: one pass over the larger part."""
@@ -166,7 +168,7 @@ class SemiSegDataset(Dataset):
                 self._bad_files.add(before + place, reason, error)
         raise ValueError(f'No file of `{_KEY}.{name}` can be read.')
 
-    def _log_sizes(self) -> None:
+    def _log_sizes(self, unlabeled: List[str]) -> None:
         if self.unlabeled is None:
             message = (f'SemiSegDataset: {len(self.labeled)} labelled and no '
                        'unlabelled images: supervised training with '
@@ -175,8 +177,8 @@ class SemiSegDataset(Dataset):
             print_log(message, logger='current', level=logging.WARNING)
             return
         labeled, unlabeled = (
-            set(map(osp.abspath, _image_paths(part)))
-            for part in (self.labeled, self.unlabeled))
+            set(map(osp.abspath, paths))
+            for paths in (_image_paths(self.labeled), unlabeled))
         shared = labeled & unlabeled
         print_log(
             f'SemiSegDataset: {len(self.labeled)} labelled and '
@@ -225,8 +227,8 @@ def _checked_sample(name: str, part: Dataset, index: int) -> Dict[str, Any]:
     return keep_image_area(sample) if name == 'unlabeled' else sample
 
 
-def _refuse_masks(labeled: Dataset, unlabeled: Dataset) -> None:
-    masks = masks_among(_image_paths(unlabeled), labeled)
+def _refuse_masks(labeled: Dataset, unlabeled: List[str]) -> None:
+    masks = masks_among(unlabeled, labeled)
     if masks:
         raise ValueError(
             f'`{_KEY}.unlabeled` has {len(masks)} files that are masks, '

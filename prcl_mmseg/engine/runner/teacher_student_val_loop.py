@@ -123,7 +123,8 @@ class TeacherStudentValLoop(ValLoop):
             metrics[f'better/{name}'] = max(teacher, student)
             if student >= teacher + _LAG:
                 lagging.append((name, student, teacher))
-        for name, student, teacher in lagging[:1]:
+        if lagging:
+            name, student, teacher = lagging[0]
             self.runner.logger.warning(
                 f'The student is better than the teacher ({name} '
                 f'{student:.2f} and {teacher:.2f}): the teacher lags behind. '
